@@ -210,8 +210,11 @@ impl Offline {
     /// that secondaries transfer.
     pub(in crate::cli) fn give_serials(&self, snapshot: &mut Snapshot, feed: Option<&Feed>) {
         let feed = feed.map(|feed| feed.serial);
-        let settings = TransferSettings::new(&self.loaded, feed, self.time);
-        let mut kept = daemon::LastVersions(self.loaded.state.as_deref());
+        let settings = TransferSettings::new(&self.loaded, feed, None, self.time);
+        let mut kept = daemon::LastVersions {
+            directory: self.loaded.state.as_deref(),
+            makes_next: !self.loaded.config.transfer.is_signed(),
+        };
         Versions::new(Arc::default()).follow(snapshot, settings, &mut kept);
     }
 

@@ -4,10 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::input::ExportSigner;
+use super::record_set::record_set;
 use cvdns_core::dnssec::ZoneSigning;
 use cvdns_core::snapshot::signatures::{ZoneRecord, sign_soa};
 use cvdns_core::snapshot::static_data::Zone;
 use cvdns_core::wire::name::Name;
+use cvdns_transfer::SignsSoa;
+use cvdns_transfer::records::RecordSet;
 use cvdns_transfer::version::Soa;
 
 /// Signs a SOA record once its serial is known.
@@ -36,6 +39,12 @@ impl SoaSigner {
         let soa = self.soa.with_serial(serial);
         let ExportSigner { store, now } = &self.signer;
         sign_soa((&self.origin, &self.signing), (soa.ttl, soa.rdata()), store, *now)
+    }
+}
+
+impl SignsSoa for SoaSigner {
+    fn signatures(&self, soa: &Soa) -> RecordSet {
+        record_set(&self.sign(soa.serial())).unwrap_or_default()
     }
 }
 

@@ -1,14 +1,18 @@
 //! Zones as they are transferred to other servers: what an export writes without views.
 
+use std::sync::Arc;
+
 use cvdns_core::release::STAMP_PERIOD;
 use cvdns_core::snapshot::Snapshot;
+use cvdns_core::snapshot::signatures::ZoneRecord;
 use cvdns_core::snapshot::static_data::Zone;
-use cvdns_transfer::history::Content;
-use cvdns_transfer::records::{RecordCollector, ZoneRecord};
-use cvdns_transfer::serial;
 use cvdns_transfer::version::Soa;
+use cvdns_transfer::{Content, SignsSoa, serial};
 
 use super::clients::ClientSet;
+use super::input::ExportSigner;
+use super::record_set::record_set;
+use super::soa_signer::SoaSigner;
 use super::zone::{ExportZone, zones_where};
 
 /// A zone as it is transferred.
@@ -19,58 +23,71 @@ pub struct TransferredZone {
     /// Whether any answer depends on the client. The content then has the answers for clients that
     /// the country database does not know.
     pub depends_on_clients: bool,
-    /// Whether neither feed nor clock change the zone.
+    /// Whether neither feed nor clock change the zone. Signatures end with time.
     pub is_static: bool,
     /// What the zone says. `None` if it is larger than 4 GiB.
     pub content: Option<Content>,
 }
 
-/// The zones of a snapshot that are `wanted` and have data, in their order. `feed` is the serial of
-/// the feed in force.
-pub fn transferred(
-    snapshot: &Snapshot,
-    feed: Option<u64>,
-    wanted: &dyn Fn(u32, &Zone) -> bool,
-) -> Vec<TransferredZone> {
-    let zones =
-        zones_where(snapshot, &|number, zone| zone.unavailable.is_none() && wanted(number, zone));
-    zones.iter().map(|zone| transferred_zone(snapshot, zone, feed)).collect()
+/// What zones are transferred from.
+#[derive(Debug, Clone, Copy)]
+pub struct TransferInput<'s> {
+    /// The snapshot whose answers are transferred.
+    pub snapshot: &'s Snapshot,
+    /// The serial of the feed in force.
+    pub feed: Option<u64>,
+    /// What signs signed zones; `None` if secondaries sign by themselves.
+    pub signer: Option<&'s ExportSigner>,
 }
 
-fn transferred_zone(
-    snapshot: &Snapshot,
-    zone: &ExportZone<'_>,
-    feed: Option<u64>,
-) -> TransferredZone {
-    let is_static = !zone.has_pools && !zone.has_texts;
+/// The zones that are `wanted` and have data, in their order.
+pub fn transferred(
+    input: TransferInput<'_>,
+    wanted: &dyn Fn(u32, &Zone) -> bool,
+) -> Vec<TransferredZone> {
+    let has_data = |number, zone: &Zone| zone.unavailable.is_none() && wanted(number, zone);
+    let mut zones = zones_where(input.snapshot, &has_data);
+    for zone in zones.iter_mut().filter(|_| input.signer.is_some()) {
+        zone.without_keys = false;
+    }
+    zones.iter().map(|zone| transferred_zone(input, zone)).collect()
+}
+
+fn transferred_zone(input: TransferInput<'_>, zone: &ExportZone<'_>) -> TransferredZone {
+    let signed = input.snapshot.static_data.zone(zone.number);
+    let signed = signed.filter(|zone| zone.signing.is_some());
+    let signed = input.signer.zip(signed);
     TransferredZone {
         number: zone.number,
         depends_on_clients: zone.client_plan.is_some(),
-        is_static,
-        content: content(snapshot, zone, feed, is_static),
+        is_static: zone.is_static() && signed.is_none(),
+        content: content(input, zone, signed),
     }
 }
 
 fn content(
-    snapshot: &Snapshot,
+    input: TransferInput<'_>,
     zone: &ExportZone<'_>,
-    feed: Option<u64>,
-    is_static: bool,
+    signed: Option<(&ExportSigner, &Zone)>,
 ) -> Option<Content> {
     let shared = zone.shared();
     let of_clients = zone.of_client(&shared, ClientSet::Undistinguished);
-    let mut records = RecordCollector::default();
-    for record in shared.records.iter().chain(&of_clients) {
-        let (owner, rdata) = (&*record.owner, &*record.rdata);
-        records.add(ZoneRecord { owner, rtype: record.rtype, ttl: record.ttl, rdata })?;
-    }
     let soa = Soa::new(zone.soa.ttl(), zone.soa.first()?)?;
+    let mut records: Vec<ZoneRecord> = shared.records;
+    records.extend(of_clients);
+    let mut soa_signer = None;
+    if let Some((signer, of_zone)) = signed {
+        records.extend(zone.signatures(signer, of_zone, records.clone()));
+        let signs = SoaSigner::new(signer, of_zone, zone.soa.ttl(), zone.soa.first()?)?;
+        soa_signer = Some(Arc::new(signs) as Arc<dyn SignsSoa>);
+    }
     Some(Content {
         zone: zone.origin.clone(),
-        sum: sum(snapshot, zone, soa.serial(), feed),
+        sum: sum(input.snapshot, zone, soa.serial(), input.feed),
         soa,
-        records: records.finish(),
-        follows_sum: is_static,
+        records: record_set(&records)?,
+        soa_signer,
+        follows_sum: zone.is_static(),
     })
 }
 

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::clients::ClientSet;
+use super::input::ExportSigner;
 use cvdns_core::snapshot::Snapshot;
 use cvdns_core::snapshot::dynamic_data::PoolAnswer;
 use cvdns_core::snapshot::names::NodeId;
 use cvdns_core::snapshot::pools::{PathChoice, PathId};
-use cvdns_core::snapshot::signatures::ZoneRecord;
+use cvdns_core::snapshot::signatures::{ZoneRecord, sign_zone};
 use cvdns_core::snapshot::static_data::{Answer, Cut, Node, NodeKind, ParentDs, StaticData, Zone};
 use cvdns_core::wire::lower::LowerName;
 use cvdns_core::wire::name::{Name, parent};
@@ -121,6 +122,28 @@ pub(super) struct SharedRecords<'s> {
 }
 
 impl<'s> ExportZone<'s> {
+    /// Whether neither feed nor clock change the zone.
+    pub(super) fn is_static(&self) -> bool {
+        !self.has_pools && !self.has_texts
+    }
+
+    /// The SOA record, with the serial of the master file.
+    fn soa_record(&self) -> Option<ZoneRecord> {
+        records_of(&self.soa).into_iter().next()
+    }
+
+    /// The signatures of the zone with these records but for those of the SOA record, and its NSEC
+    /// records.
+    pub(super) fn signatures(
+        &self,
+        signer: &ExportSigner,
+        of_zone: &Zone,
+        mut records: Vec<ZoneRecord>,
+    ) -> Vec<ZoneRecord> {
+        records.extend(self.soa_record());
+        sign_zone(of_zone, &records, &signer.store, signer.now)
+    }
+
     /// Collects the records that do not depend on the client.
     pub(super) fn shared(&self) -> SharedRecords<'s> {
         let mut out = RecordCollector { zone: self, records: Vec::new(), glue: Vec::new() };

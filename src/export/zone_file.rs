@@ -9,10 +9,9 @@ use super::soa_signer::SoaSigner;
 use super::transferred::sum;
 use super::zone::{ExportZone, SharedRecords};
 use super::{header, presentation};
-use cvdns_core::snapshot::signatures::{ZoneRecord, sign_zone};
+use cvdns_core::snapshot::signatures::ZoneRecord;
 use cvdns_core::snapshot::static_data::Zone;
 use cvdns_core::wire::name::{Name, wire_length};
-use cvdns_core::wire::rtype;
 use cvdns_core::zone::records::Rrset;
 use cvdns_transfer::serial;
 
@@ -79,7 +78,7 @@ impl<'z, 's> ZoneRenderer<'z, 's> {
             largest_rrset: self.largest_rrset.max(largest_rrset(&records)),
             before: header::of_zone(self.zone, self.ecs, view) + &soa,
             sum: self.sum,
-            is_static: !self.zone.has_pools && !self.zone.has_texts,
+            is_static: self.zone.is_static(),
             after: soa_rest + &self.lines + &lines(&records) + &lines(&signatures),
             soa_signer: self.signer.and_then(|(signer, zone)| {
                 SoaSigner::new(signer, zone, self.zone.soa.ttl(), self.zone.soa.first()?)
@@ -91,14 +90,8 @@ impl<'z, 's> ZoneRenderer<'z, 's> {
     /// records; none if the file has no signatures.
     fn signatures(&self, records: &[ZoneRecord]) -> Vec<ZoneRecord> {
         let Some((signer, zone)) = self.signer else { return Vec::new() };
-        let soa = self.zone.soa.first().map(|rdata| ZoneRecord {
-            owner: self.zone.origin.wire().into(),
-            rtype: rtype::SOA,
-            ttl: self.zone.soa.ttl(),
-            rdata: rdata.into(),
-        });
-        let all = self.shared.records.iter().chain(records).cloned().chain(soa);
-        sign_zone(zone, &all.collect::<Vec<_>>(), &signer.store, signer.now)
+        let all = self.shared.records.iter().chain(records).cloned();
+        self.zone.signatures(signer, zone, all.collect())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Checks whether the zones can be transferred that a configuration says.
 
-use cvdns_core::config::{ClientNames, Config};
+use cvdns_core::config::{ClientNames, Config, Transfer};
 use cvdns_core::problem::Problems;
 use cvdns_core::snapshot::inputs::ZoneInput;
 use cvdns_core::wire::name::Name;
@@ -32,6 +32,7 @@ pub(super) fn check(config: &Config, zones: &[ZoneInput], problems: &mut Problem
         }
     }
     warn_of_clients(config, zones, problems);
+    warn_of_signatures(transfer, zones, problems);
     if config.feed.state.is_none()
         && let Some(first) = transfer.secondaries.first()
     {
@@ -44,6 +45,24 @@ pub(super) fn check(config: &Config, zones: &[ZoneInput], problems: &mut Problem
 
 fn pattern_matches(pattern: &str, zone: &Name) -> bool {
     wildmatch::WildMatch::new(pattern).matches(&zone.to_lower().to_string())
+}
+
+/// Warns of signed zones that secondaries get without signatures, unless somebody said so.
+fn warn_of_signatures(transfer: &Transfer, zones: &[ZoneInput], problems: &mut Problems) {
+    if transfer.signed.is_some() {
+        return;
+    }
+    for zone in zones {
+        let Some(dnssec) = &zone.file.dnssec else { continue };
+        if !transfer.secondaries.iter().any(|of| zone.origins().any(|origin| of.takes(origin))) {
+            continue;
+        }
+        let what = format!("{} is transferred without keys and signatures", zone.file.origin.value);
+        let help = "write `signed = true` in [transfer] for secondaries that only copy, or \
+                    `signed = false` if they sign the zone themselves: resolvers that validate \
+                    refuse unsigned answers of a zone with a DS record";
+        problems.warning(dnssec.keys.location.clone(), what, help);
+    }
 }
 
 /// Warns of zones that secondaries may have, and do not get.

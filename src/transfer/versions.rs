@@ -17,7 +17,7 @@ use cvdns_transfer::{Content, History, Keyring};
 use super::desk::{TransferDesk, seconds};
 use super::secondary::SecondaryServer;
 use super::served::{Served, ServedZone, zone_key};
-use crate::export::{TransferredZone, transferred};
+use crate::export::{ExportSigner, TransferInput, TransferredZone, transferred};
 use crate::load::Loaded;
 
 /// The versions of all transferred zones.
@@ -68,12 +68,20 @@ pub struct TransferSettings<'l> {
     udp_size: u16,
     /// The serial of the feed in force.
     feed: Option<u64>,
+    /// What signs signed zones; `None` if secondaries sign by themselves.
+    signer: Option<&'l ExportSigner>,
     now: Timestamp,
 }
 
 impl<'l> TransferSettings<'l> {
-    /// The settings of what was loaded, with the serial of the feed in force.
-    pub fn new(loaded: &'l Loaded, feed: Option<u64>, now: Timestamp) -> Self {
+    /// The settings of what was loaded, with the serial of the feed in force, and with what signs
+    /// signed zones.
+    pub fn new(
+        loaded: &'l Loaded,
+        feed: Option<u64>,
+        signer: Option<&'l ExportSigner>,
+        now: Timestamp,
+    ) -> Self {
         let server = &loaded.config.server;
         Self {
             transfer: &loaded.config.transfer,
@@ -81,6 +89,7 @@ impl<'l> TransferSettings<'l> {
             ecs: server.ecs,
             udp_size: server.edns_udp_size,
             feed,
+            signer,
             now,
         }
     }
@@ -208,7 +217,8 @@ impl Versions {
         }
         let wanted = |number: u32, zone: &Zone| !numbers.contains(&number) && is_taken(zone);
         let refuses = settings.ecs && settings.transfer.client_names == ClientNames::Refuse;
-        for zone in transferred(snapshot, settings.feed, &wanted) {
+        let TransferSettings { feed, signer, .. } = settings;
+        for zone in transferred(TransferInput { snapshot, feed, signer }, &wanted) {
             let TransferredZone { number, depends_on_clients, is_static, content } = zone;
             let Some(origin) = snapshot.static_data.zone(number).map(|of| &of.origin) else {
                 continue;
@@ -222,7 +232,7 @@ impl Versions {
                 continue;
             };
             let known = before.remove(origin);
-            match advanced(known, content, &zone_stem(origin), settings.now, keeper) {
+            match advanced(known, &content, &zone_stem(origin), settings.now, keeper) {
                 Some(served) => {
                     self.zones.insert(origin.clone(), Tracked { number, is_static, served });
                 }
@@ -252,7 +262,7 @@ impl Versions {
             let Some(content) = catalog(name, members, seconds(settings.now)) else { continue };
             let known = before.remove(&patterns);
             let stem = catalog_stem(name, &patterns);
-            match advanced(known, content, &stem, settings.now, keeper) {
+            match advanced(known, &content, &stem, settings.now, keeper) {
                 Some(served) => drop(self.catalogs.insert(patterns, served)),
                 None => drop(self.waiting.insert(name.clone())),
             }
@@ -275,7 +285,7 @@ impl Versions {
 /// if another process makes versions and has kept none.
 fn advanced(
     known: Option<ServedZone>,
-    content: Content,
+    content: &Content,
     stem: &str,
     now: Timestamp,
     keeper: &mut dyn KeepsVersions,

@@ -45,6 +45,7 @@ pub fn catalog<'n>(
         zone: name.clone(),
         soa: Soa::new(TTL, &soa)?,
         records: records.finish(),
+        soa_signer: None,
         sum: now as u32,
         follows_sum: false,
     })

@@ -1,5 +1,6 @@
 //! The versions of a zone: the newest one, and how it came of earlier ones.
 
+use std::fmt;
 use std::sync::Arc;
 
 use cvdns_core::wire::name::Name;
@@ -23,8 +24,10 @@ pub struct Content {
     pub zone: Name,
     /// Its SOA record, with any serial.
     pub soa: Soa,
-    /// All other records.
+    /// All other records, but for the signatures of the SOA record.
     pub records: RecordSet,
+    /// What signs the SOA record; `None` if the zone is transferred without signatures.
+    pub soa_signer: Option<Arc<dyn SignsSoa>>,
     /// What the serials of its sources add up to ([`serial::sum`]).
     pub sum: u32,
     /// Whether a greater sum alone makes a new version, as where the master file is the only
@@ -32,11 +35,16 @@ pub struct Content {
     pub follows_sum: bool,
 }
 
+/// Signs the SOA record of a zone, whose serial is known last.
+pub trait SignsSoa: fmt::Debug + Send + Sync {
+    /// The signatures of this SOA record.
+    fn signatures(&self, soa: &Soa) -> RecordSet;
+}
+
 impl History {
     /// The first version of a zone.
-    pub fn new(content: Content) -> Self {
-        let sum = content.sum;
-        Self { newest: Arc::new(content.version(sum)), differences: Vec::new() }
+    pub fn new(content: &Content) -> Self {
+        Self { newest: Arc::new(content.version(content.sum)), differences: Vec::new() }
     }
 
     /// A history that was kept. `None` if its parts do not follow one another.
@@ -76,14 +84,13 @@ impl History {
     /// The history with what the zone says now. `None` if that is nothing new. Differences that
     /// are together longer than the zone are dropped, the oldest first (RFC 1995 section 5).
     #[must_use]
-    pub fn followed_by(&self, content: Content) -> Option<Self> {
+    pub fn followed_by(&self, content: &Content) -> Option<Self> {
         let before = self.newest.serial();
         let is_raised = content.follows_sum && serial::is_greater(content.sum, before);
-        let serial = serial::next(content.sum, Some(before));
-        let version = content.version(serial);
-        if version.is_same_as(&self.newest) && !is_raised {
+        if content.version(before) == *self.newest && !is_raised {
             return None;
         }
+        let version = content.version(serial::next(content.sum, Some(before)));
         let mut differences = self.differences.clone();
         differences.push(Arc::new(self.newest.difference(&version)));
         let (mut octets, most) = (0usize, version.octets());
@@ -98,8 +105,13 @@ impl History {
 }
 
 impl Content {
-    fn version(self, serial: u32) -> Version {
-        let Self { zone, soa, records, .. } = self;
-        Version { zone, soa: soa.with_serial(serial), records }
+    /// The zone with this serial.
+    fn version(&self, serial: u32) -> Version {
+        let soa = self.soa.with_serial(serial);
+        let records = match &self.soa_signer {
+            Some(signer) => self.records.with(&signer.signatures(&soa)),
+            None => self.records.clone(),
+        };
+        Version { zone: self.zone.clone(), soa, records }
     }
 }

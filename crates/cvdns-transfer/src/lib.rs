@@ -32,7 +32,7 @@ mod tests;
 pub mod tsig;
 pub mod version;
 
-pub use history::{Content, History};
+pub use history::{Content, History, SignsSoa};
 pub use keys::{Algorithm, Key, Keyring};
 pub use outgoing::Outgoing;
 pub use request::Request;

@@ -25,6 +25,9 @@ pub struct ZoneRecord<'r> {
     pub rdata: &'r [u8],
 }
 
+/// Most octets of a set that is gathered: 4 GiB, and room for the signatures of a SOA record.
+const MOST: usize = u32::MAX as usize - (1 << 20);
+
 /// Gathers records for a [`RecordSet`].
 #[derive(Debug, Default)]
 pub struct RecordCollector {
@@ -35,7 +38,10 @@ pub struct RecordCollector {
 impl RecordCollector {
     /// Adds a record. Beyond 4 GiB, none is added, and the result is `None`.
     pub fn add(&mut self, record: ZoneRecord<'_>) -> Option<()> {
-        let start = u32::try_from(self.octets.len()).ok()?;
+        if self.octets.len() > MOST {
+            return None;
+        }
+        let start = self.octets.len() as u32;
         let length = u16::try_from(record.rdata.len()).ok()?;
         self.starts.push(start);
         self.octets.extend(record.owner);
@@ -116,10 +122,23 @@ impl RecordSet {
         (0..self.len()).filter_map(|number| self.get(number))
     }
 
+    fn all_encoded(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.len()).filter_map(|number| self.encoded(number))
+    }
+
     fn encoded(&self, number: usize) -> Option<&[u8]> {
         let start = *self.starts.get(number)? as usize;
         let next = number.checked_add(1).and_then(|next| self.starts.get(next));
         self.octets.get(start..next.map_or(self.octets.len(), |next| *next as usize))
+    }
+
+    /// The records of both sets. The other one is small: [`RecordCollector`] leaves room for it.
+    #[must_use]
+    pub fn with(&self, other: &Self) -> Self {
+        let mut records: Vec<&[u8]> = self.all_encoded().chain(other.all_encoded()).collect();
+        records.sort_unstable();
+        records.dedup();
+        Self::of_sorted(&records)
     }
 
     /// The records that are only in this set, and those that are only in the other one.

@@ -1,6 +1,7 @@
 //! Whole transfers: what a secondary that takes them literally has afterwards.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use cvdns_core::wire::name::Name;
 use domain::base::name::ToName as _;
@@ -8,9 +9,9 @@ use domain::base::rdata::UnknownRecordData;
 use domain::base::{Message, Rtype};
 use proptest::prelude::*;
 
-use crate::history::{Content, History};
+use crate::history::{Content, History, SignsSoa};
 use crate::outgoing::{Form, Outgoing, form};
-use crate::records::{RecordCollector, ZoneRecord};
+use crate::records::{RecordCollector, RecordSet, ZoneRecord};
 use crate::request::{Kind, Request};
 use crate::version::Soa;
 use crate::{kept, serial};
@@ -36,7 +37,7 @@ fn content(records: &[Record], sum: u32) -> Content {
         collector.add(ZoneRecord { owner, rtype: *rtype, ttl: *ttl, rdata }).unwrap();
     }
     let records = collector.finish();
-    Content { zone: zone(), soa: soa(0), records, sum, follows_sum: false }
+    Content { zone: zone(), soa: soa(0), records, soa_signer: None, sum, follows_sum: false }
 }
 
 fn request(kind: Kind) -> Request {
@@ -136,8 +137,8 @@ proptest! {
             sum = sum.wrapping_add(rise);
             let content = content(&records, sum);
             history = match history {
-                None => Some(History::new(content)),
-                Some(before) => match before.followed_by(content) {
+                None => Some(History::new(&content)),
+                Some(before) => match before.followed_by(&content) {
                     Some(next) => {
                         let (old, new) = (before.newest().serial(), next.newest().serial());
                         prop_assert!(serial::is_greater(new, old));
@@ -174,8 +175,8 @@ proptest! {
     /// A damaged file is refused, wherever the damage is.
     #[test]
     fn a_damaged_file_is_refused(records in proptest::collection::vec(record(), 0..9), at: usize, by in 1u8..) {
-        let history = History::new(content(&records, 1));
-        let history = history.followed_by(content(&[], 2)).unwrap_or(history);
+        let history = History::new(&content(&records, 1));
+        let history = history.followed_by(&content(&[], 2)).unwrap_or(history);
         let mut octets = kept::to_octets(&history);
         let at = at % octets.len();
         octets[at] ^= by;
@@ -193,11 +194,11 @@ fn differences_never_take_more_than_the_zone() {
             .map(|number| (zone().wire().to_vec(), 1, 60, vec![192, 0, from, number]))
             .collect()
     };
-    let mut history = History::new(content(&records(0), 1));
+    let mut history = History::new(&content(&records(0), 1));
     for number in 1..20u8 {
         let mut changed = records(0);
         changed[usize::from(number)] = (zone().wire().to_vec(), 1, 60, vec![10, 0, 0, number]);
-        history = history.followed_by(content(&changed, u32::from(number) + 1)).unwrap();
+        history = history.followed_by(&content(&changed, u32::from(number) + 1)).unwrap();
         let octets: usize = history.differences().iter().map(|of| of.octets(&zone())).sum();
         assert!(octets <= history.newest().octets());
     }
@@ -205,12 +206,12 @@ fn differences_never_take_more_than_the_zone() {
     assert!((5..19).contains(&kept), "{kept}");
     assert!(history.since(19).is_some() && history.since(1).is_none());
     // All records change: the difference is longer than the zone.
-    let history = history.followed_by(content(&records(1), 30)).unwrap();
+    let history = history.followed_by(&content(&records(1), 30)).unwrap();
     assert_eq!(history.differences().len(), 0);
     // Only a raised serial counts where the master file is the only source.
     let raised = |follows_sum| Content { follows_sum, ..content(&records(1), 31) };
-    assert!(history.followed_by(raised(false)).is_none());
-    assert_eq!(history.followed_by(raised(true)).unwrap().newest().serial(), 31);
+    assert!(history.followed_by(&raised(false)).is_none());
+    assert_eq!(history.followed_by(&raised(true)).unwrap().newest().serial(), 31);
 }
 
 /// A zone of 10,000 addresses goes out in messages of 16 KiB, each with whole records.
@@ -219,7 +220,7 @@ fn a_large_zone_goes_out_in_many_messages() {
     let records: Vec<Record> = (0..10_000u32)
         .map(|number| (zone().wire().to_vec(), 1, 60, number.to_be_bytes().to_vec()))
         .collect();
-    let history = History::new(content(&records, 1));
+    let history = History::new(&content(&records, 1));
     let (records, octets) = sent(&history, Kind::Axfr);
     assert_eq!(records.len(), 10_002);
     assert!((160_000..170_000).contains(&octets), "{octets}");
@@ -230,9 +231,48 @@ fn a_large_zone_goes_out_in_many_messages() {
 fn a_long_record_has_a_message_of_its_own() {
     for (length, fits) in [(20_000, true), (65_530, false)] {
         let long = (zone().wire().to_vec(), 65_280, 60, vec![0; length]);
-        let history = History::new(content(&[long], 1));
+        let history = History::new(&content(&[long], 1));
         let mut outgoing = Outgoing::new(&history, request(Kind::Axfr), Form::Whole, None, 1232);
         let messages: Vec<_> = std::iter::from_fn(|| outgoing.next_message(0)).take(5).collect();
         assert_eq!(messages.iter().all(Result::is_ok), fits);
     }
+}
+
+/// Signs with a record that has the serial in it, or another one after this many calls.
+#[derive(Debug)]
+struct Signer(std::sync::atomic::AtomicU32);
+
+impl SignsSoa for Signer {
+    fn signatures(&self, soa: &Soa) -> RecordSet {
+        let renewed = self.0.load(std::sync::atomic::Ordering::Relaxed);
+        let rdata = [soa.serial().to_be_bytes(), renewed.to_be_bytes()].concat();
+        let mut records = RecordCollector::default();
+        records
+            .add(ZoneRecord { owner: zone().wire(), rtype: 46, ttl: 60, rdata: &rdata })
+            .unwrap();
+        records.finish()
+    }
+}
+
+/// A version has the signature of its own SOA record, and a new signature alone makes a version.
+#[test]
+fn the_signature_of_the_soa_record_goes_with_the_serial() {
+    let signer = Arc::new(Signer(0.into()));
+    let others: Vec<Record> = (0..20).map(|n| (zone().wire().to_vec(), 16, n, vec![])).collect();
+    let signed = |sum| Content { soa_signer: Some(signer.clone()), ..content(&others, sum) };
+    let signature = |history: &History| {
+        let signatures = history.newest().records.iter().filter(|record| record.rtype == 46);
+        let [one] = signatures.collect::<Vec<_>>().try_into().unwrap();
+        one.rdata.to_vec()
+    };
+    let history = History::new(&signed(7));
+    assert_eq!(signature(&history), [0, 0, 0, 7, 0, 0, 0, 0]);
+    assert!(history.followed_by(&signed(9)).is_none(), "nothing is new");
+    signer.0.store(1, std::sync::atomic::Ordering::Relaxed);
+    let history = history.followed_by(&signed(9)).unwrap();
+    assert_eq!(signature(&history), [0, 0, 0, 9, 0, 0, 0, 1]);
+    let difference = &history.differences()[0];
+    assert_eq!((difference.deleted.len(), difference.added.len()), (1, 1));
+    let unsigned = history.followed_by(&content(&others, 9)).unwrap();
+    assert_eq!((unsigned.newest().serial(), unsigned.newest().records.len()), (10, 20));
 }

@@ -102,11 +102,6 @@ impl Version {
         self.records.octets().len() + 2 * self.soa.length(&self.zone)
     }
 
-    /// Whether the other version says the same, whatever its serial.
-    pub fn is_same_as(&self, other: &Self) -> bool {
-        self.soa.with_serial(0) == other.soa.with_serial(0) && self.records == other.records
-    }
-
     /// What leads from this version to a later one.
     pub fn difference(&self, later: &Self) -> Difference {
         let (deleted, added) = self.records.compare(&later.records);

@@ -15,7 +15,7 @@ impl ServerState {
     /// a server that answers queries; nobody else has secondaries.
     pub(in crate::daemon) fn begin_transfers(&mut self, desk: Arc<TransferDesk>, now: Timestamp) {
         let mut transfers = TransfersState::new(desk);
-        transfers.versions.serve_nobody(TransferSettings::new(&self.loaded, None, now));
+        transfers.versions.serve_nobody(TransferSettings::new(&self.loaded, None, None, now));
         self.transfers = Some(transfers);
         self.publish_transferred(now);
     }
@@ -44,7 +44,9 @@ impl ServerState {
     /// Makes versions of what a snapshot answers that is about to be published.
     pub(super) fn follow_transfers(&mut self, snapshot: &mut Snapshot, now: Timestamp) {
         let feed = self.feed.feed().map(|feed| feed.serial);
-        let settings = TransferSettings::new(&self.loaded, feed, now);
+        let is_signed = self.loaded.config.transfer.is_signed();
+        let signer = is_signed.then(|| self.signer.export_signer(now));
+        let settings = TransferSettings::new(&self.loaded, feed, signer.as_ref(), now);
         let Some(TransfersState { versions, .. }) = &mut self.transfers else { return };
         if self.loaded.config.transfer.is_on() {
             versions.desk().progress().resume(self.state_directory.take_secondaries());

@@ -10,6 +10,7 @@ use tracing::{debug, error, info};
 
 use super::state_directory::StateDirectory;
 use crate::admin::SigningCondition;
+use crate::export::ExportSigner;
 use crate::logging::LogOnce;
 use cvdns_core::problem::plural;
 use cvdns_core::snapshot::Snapshot;
@@ -69,6 +70,11 @@ impl ZoneSigner {
         self.spent += begun.elapsed();
         debug!("signed in {:?}", begun.elapsed());
         self.complain();
+    }
+
+    /// What signs whole zones for those who copy them, with the signatures that are answered.
+    pub(super) fn export_signer(&mut self, now: Timestamp) -> ExportSigner {
+        ExportSigner { store: self.store.clone(), now: self.moment(now).as_second() }
     }
 
     /// Whether what is answered from a midnight on is still to be signed; it counts as signed then.

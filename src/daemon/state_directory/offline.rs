@@ -86,16 +86,21 @@ pub fn last_history(directory: &Path) -> Option<VersionHistory> {
 /// The versions of zones that the server with the state in this directory keeps. Nothing is
 /// written.
 #[derive(Debug)]
-pub struct LastVersions<'p>(pub Option<&'p Path>);
+pub struct LastVersions<'p> {
+    /// The state directory.
+    pub directory: Option<&'p Path>,
+    /// Whether the versions follow that the server would make next. Their signatures are not
+    /// known, so where zones are transferred with them, what is kept is all that can be said.
+    pub makes_next: bool,
+}
 
 impl KeepsVersions for LastVersions<'_> {
     fn makes_versions(&self) -> bool {
-        // Those that the server would make next.
-        true
+        self.makes_next
     }
 
     fn read_versions(&mut self, stem: &str) -> Option<History> {
-        let path = self.0?.join(versions_file(stem));
+        let path = self.directory?.join(versions_file(stem));
         kept::from_octets(&read_optional(&path, MAX_VERSIONS).ok()??).ok()
     }
 

@@ -91,10 +91,17 @@ fn history(zone: &str, versions: u32) -> History {
             records.add(record).unwrap();
         }
         let soa = Soa::new(60, &[0; 22]).unwrap();
-        Content { zone, soa, records: records.finish(), sum: serial, follows_sum: false }
+        Content {
+            zone,
+            soa,
+            records: records.finish(),
+            soa_signer: None,
+            sum: serial,
+            follows_sum: false,
+        }
     };
-    (2..=versions).fold(History::new(content(1)), |history, serial| {
-        history.followed_by(content(serial)).unwrap()
+    (2..=versions).fold(History::new(&content(1)), |history, serial| {
+        history.followed_by(&content(serial)).unwrap()
     })
 }
 

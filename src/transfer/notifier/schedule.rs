@@ -219,8 +219,9 @@ mod tests {
                 let soa = Soa::new(60, &[0; 22]).unwrap();
                 let records = RecordCollector::default().finish();
                 let (key, sum) = (zone_key(&zone), serial);
-                let content = Content { zone, soa, records, sum, follows_sum: true };
-                let history = History::new(content).into();
+                let content =
+                    Content { zone, soa, records, soa_signer: None, sum, follows_sum: true };
+                let history = History::new(&content).into();
                 (key, ServedZone { history, since: Timestamp::UNIX_EPOCH })
             };
             Served {

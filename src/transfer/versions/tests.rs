@@ -87,7 +87,8 @@ impl Scene {
         let feed = has_feed.then_some(&self.feed);
         let now = Now::new(feed, time, Duration::from_secs(1 << 30));
         let mut snapshot = Snapshot::new(self.static_data.clone(), &now);
-        let settings = TransferSettings::new(&self.loaded, feed.map(|feed| feed.serial), time);
+        let settings =
+            TransferSettings::new(&self.loaded, feed.map(|feed| feed.serial), None, time);
         versions.follow(&mut snapshot, settings, &mut self.kept);
         snapshot.serials.get(0)
     }

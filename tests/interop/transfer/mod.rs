@@ -9,6 +9,7 @@ mod keeping;
 mod killing;
 mod page;
 mod secondaries;
+mod signed;
 mod takeover;
 mod wicked;
 

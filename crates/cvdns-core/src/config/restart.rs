@@ -116,6 +116,7 @@ mod tests {
         ("transfer", "keys", "[\"k\"]", true),
         ("transfer", "catalog", "\"c\"", true),
         ("transfer", "client-names", "\"unknown\"", true),
+        ("transfer", "signed", "true", true),
         ("transfer", "secondary", "[{ address = \"::1\", key = \"k\" }]", true),
         ("log", "level", "\"debug\"", true),
         ("log", "format", "\"json\"", false),

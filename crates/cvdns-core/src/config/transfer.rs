@@ -16,6 +16,8 @@ pub struct Transfer {
     pub catalog: Option<Placed<Name>>,
     /// What becomes of zones with names that depend on the client.
     pub client_names: ClientNames,
+    /// Whether signed zones are transferred with their signatures; `None` if nothing is said.
+    pub signed: Option<bool>,
     /// Servers that may transfer zones; none: nobody may.
     pub secondaries: Vec<Secondary>,
 }
@@ -37,6 +39,7 @@ impl Transfer {
         let keys = named_once(&table, files);
         let catalog = table.get(&keys::CATALOG);
         let client_names = table.value(&keys::CLIENT_NAMES);
+        let signed = table.get(&keys::SIGNED).map(|signed| signed.value);
         let mut secondaries: Vec<Secondary> = Vec::new();
         for entry in table.tables(&keys::SECONDARY) {
             let Some(secondary) = Secondary::read(entry) else { continue };
@@ -60,12 +63,17 @@ impl Transfer {
             table.warning(catalog.location.clone(), what, help);
         }
         table.finish();
-        Self { keys, catalog, client_names, secondaries }
+        Self { keys, catalog, client_names, signed, secondaries }
     }
 
     /// Whether anybody may transfer anything.
     pub fn is_on(&self) -> bool {
         !self.secondaries.is_empty()
+    }
+
+    /// Whether signed zones are transferred with their signatures.
+    pub fn is_signed(&self) -> bool {
+        self.is_on() && self.signed == Some(true)
     }
 }
 

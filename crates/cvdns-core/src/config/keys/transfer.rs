@@ -3,15 +3,15 @@
 use crate::config::client_names::ClientNames;
 use crate::config::secondary_address::SecondaryAddress;
 use crate::schema::{
-    Custom, FilePath, Key, List, OneOf, Optional, Parsed, Preset, Required, Section, Shape, Tables,
-    read,
+    Custom, FilePath, Flag, Key, List, OneOf, Optional, Parsed, Preset, Required, Section, Shape,
+    Tables, read,
 };
 use crate::wire::name::Name;
 
 /// The section.
 pub static SECTION: Section = Section {
     doc: "Zone transfers to secondary servers (docs/transfers.md).",
-    keys: &[&KEYS, &CATALOG, &CLIENT_NAMES, &SECONDARY],
+    keys: &[&KEYS, &CATALOG, &CLIENT_NAMES, &SIGNED, &SECONDARY],
 };
 
 static SECONDARY_SECTION: Section = Section { doc: "", keys: &[&ADDRESS, &KEY, &ZONES] };
@@ -61,6 +61,19 @@ pub static CLIENT_NAMES: Key<OneOf<ClientNames>, Preset<ClientNames>> = Key {
         answers for clients that the country database does not know. A secondary answers these \
         names to all clients alike, and resolvers with ECS keep such an answer for everybody: \
         write \"unknown\" only if the secondaries are not in the NS records of these zones.",
+};
+
+/// `signed`.
+pub static SIGNED: Key<Flag, Optional> = Key {
+    name: "signed",
+    kind: Flag,
+    default: Optional("false"),
+    expected: "",
+    example: "true",
+    doc: "Whether zones with [dnssec] are transferred with their keys and signatures, for \
+        secondaries that only copy. With false, whoever copies a zone signs it, with keys that are \
+        in the zone's set of keys (docs/dnssec.md). `cvdns check` warns where a signed zone is \
+        transferred and neither is written.",
 };
 
 /// `[[transfer.secondary]]`.

@@ -92,6 +92,11 @@ impl SignatureStore {
         });
     }
 
+    /// Signs for a moment in Unix seconds, and forgets nothing.
+    pub(super) fn advance(&self, now: i64) {
+        self.now.fetch_max(now, Ordering::Relaxed);
+    }
+
     /// How many signatures were made since the start.
     pub fn made(&self) -> u64 {
         self.made.load(Ordering::Relaxed)

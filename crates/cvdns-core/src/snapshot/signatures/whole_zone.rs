@@ -33,6 +33,7 @@ pub fn sign_soa(
     store: &SignatureStore,
     now: i64,
 ) -> Vec<ZoneRecord> {
+    store.advance(now);
     let signer = Signer { origin: origin.wire(), signing, store, now };
     let origin = origin.to_lower();
     let covered = Covered { owner: origin.wire(), rtype: rtype::SOA, ttl };
@@ -52,6 +53,7 @@ pub fn sign_zone(
     now: i64,
 ) -> Vec<ZoneRecord> {
     let Some(signing) = &zone.signing else { return Vec::new() };
+    store.advance(now);
     let signer = Signer { origin: zone.origin.wire(), signing, store, now };
     let mut owners: BTreeMap<Box<[u8]>, Owner<'_>> = BTreeMap::new();
     for record in records {
