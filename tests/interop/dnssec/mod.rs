@@ -3,6 +3,7 @@
 
 mod exported;
 mod resolvers;
+mod rollovers;
 mod validators;
 
 use std::path::Path;

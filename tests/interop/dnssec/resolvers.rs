@@ -39,6 +39,12 @@ fn resolver(kind: Kind, signed: &Signed) -> Peer {
         Kind::Bind => bind(signed, (dir.path(), port)),
         Kind::KnotResolver => kresd(signed, (dir.path(), port)),
     };
+    resolving(command, port, dir)
+}
+
+/// The resolver that this command starts, with its files in `dir`; waits until it answers for the
+/// zone.
+pub(super) fn resolving(command: Command, port: u16, dir: tempfile::TempDir) -> Peer {
     let peer = Peer::of(command, port, dir, []);
     // Whoever does not ask for recursion gets nothing from a resolver, or only what it knows.
     let deadline = Instant::now() + PATIENCE;
@@ -49,18 +55,33 @@ fn resolver(kind: Kind, signed: &Signed) -> Peer {
     peer
 }
 
-fn unbound(signed: &Signed, (dir, port): (&Path, u16), modules: &str, settings: &str) -> Command {
-    let (path, server) = (dir.display(), signed.port());
+/// Unbound with these modules and further settings.
+fn unbound(signed: &Signed, place: (&Path, u16), modules: &str, settings: &str) -> Command {
+    let anchor = signed.anchors.first().expect("an anchor");
+    let stubs = [(ORIGIN, format!("127.0.0.1@{}", signed.port()))];
+    unbound_with(anchor, &stubs, place, &format!("  module-config: \"{modules}\"\n{settings}"))
+}
+
+/// Unbound that trusts this key, and asks for each of these zones the server beside it.
+pub(super) fn unbound_with(
+    anchor: &str,
+    stubs: &[(&str, String)],
+    (dir, port): (&Path, u16),
+    settings: &str,
+) -> Command {
+    let path = dir.display();
+    let stub = |(zone, server): &(&str, String)| {
+        format!("stub-zone:\n  name: \"{zone}\"\n  stub-addr: {server}\n")
+    };
+    let stubs: String = stubs.iter().map(stub).collect();
     let config = format!(
         "server:\n  interface: 127.0.0.1\n  port: {port}\n  do-not-query-localhost: no\n  \
          username: \"\"\n  chroot: \"\"\n  directory: \"{path}\"\n  pidfile: \"\"\n  \
-         use-syslog: no\n  logfile: \"\"\n  num-threads: 1\n  \
-         module-config: \"{modules}\"\n{settings}  trust-anchor: \"{}\"\n  \
+         use-syslog: no\n  logfile: \"\"\n  num-threads: 1\n{settings}  \
+         trust-anchor: \"{anchor}\"\n  \
          aggressive-nsec: yes\n  harden-below-nxdomain: yes\n  harden-dnssec-stripped: yes\n  \
          harden-referral-path: no\n  qname-minimisation-strict: yes\n  val-log-level: 2\n\
-         stub-zone:\n  name: \"{ORIGIN}\"\n  stub-addr: 127.0.0.1@{server}\n\
-         remote-control:\n  control-enable: no\n",
-        signed.anchors.first().expect("an anchor")
+         {stubs}remote-control:\n  control-enable: no\n"
     );
     fs::write(dir.join("unbound.conf"), config).expect("written");
     let mut command = tool_of("unbound", "install unbound");
@@ -118,7 +139,7 @@ fn ask(port: u16, name: &str, qtype: u16) -> Reply {
     exchange(port, &Query::new(name, qtype).flags(RD | AD).edns(4096))
 }
 
-fn exchange(port: u16, query: &Query) -> Reply {
+pub(super) fn exchange(port: u16, query: &Query) -> Reply {
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");
     socket.connect(("127.0.0.1", port)).expect("connected");
     socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
