@@ -7,7 +7,7 @@ use super::{Keys, ORIGIN, Signed, files};
 use crate::support::tools::{Peer, output, tool, tool_of};
 
 /// The exported zone file.
-fn exported(signed: &Signed, arguments: &[&str]) -> String {
+pub(super) fn exported(signed: &Signed, arguments: &[&str]) -> String {
     let out = signed.daemon.path().join("export");
     let mut export = Command::new(env!("CARGO_BIN_EXE_cvdns"));
     export.args(["export", "bind", "--out"]).arg(&out).args(arguments);

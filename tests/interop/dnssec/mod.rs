@@ -1,6 +1,7 @@
-//! Signed zones before real validators: delv, drill, unbound-host, Unbound and BIND; and exported
-//! ones before the tools that verify whole zones.
+//! Signed zones before real validators: delv, drill, unbound-host, dnsviz, Unbound and BIND, also
+//! while their keys are rolled over; and exported ones before the tools that verify whole zones.
 
+mod dnsviz;
 mod exported;
 mod resolvers;
 mod rollovers;
