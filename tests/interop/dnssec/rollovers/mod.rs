@@ -89,7 +89,7 @@ fn key_that_signs_keys(stage: &Stage, kind: &str) {
     let both = [&others[..], &[old, &new]].concat();
     assert_eq!(Stage::published(stage.resolver.port), tags(&both));
     // 3.
-    stage.give_to_parent(&new);
+    stage.give_to_parent(&[&new]);
     assert_eq!(stage.findings(), BTreeSet::from(["key-without-ds".to_owned()]));
     // 4.
     wait(parent::TTL);
@@ -113,6 +113,30 @@ fn a_key_that_signs_everything_is_rolled_over() {
     key_that_signs_keys(&Stage::start(&["--csk"]), "--csk");
 }
 
+/// The other order: the parent has both DS records before the keys change (RFC 6781 section 4.1.2).
+#[test]
+fn a_key_signing_key_is_rolled_over_by_two_ds_records() {
+    let stage = Stage::start(&["--ksk", "--zsk"]);
+    let [old, zsk] = &stage.keys[..] else { panic!("{:?}", stage.keys) };
+    let watch = stage.watch();
+    let moment = after(parent::TTL + LEFT);
+    let (text, for_old) = (moment.to_string(), for_settime(moment));
+    let new = stage.generate(&["--ksk", "--publish", &text, "--activate", &text]);
+    old.settime(&["-I", &for_old, "-D", &for_old]);
+    stage.reload();
+    stage.give_to_parent(&[old, &new]);
+    assert_eq!(stage.findings(), BTreeSet::from(["ds-of-unknown-key".to_owned()]));
+    let served = || Stage::published(stage.daemon.port());
+    assert_eq!(served(), tags(&[old, zsk]));
+    stage.daemon.until("the new key is in the zone", || served() == tags(&[&new, zsk]));
+    assert_eq!(stage.trusted(), tags(&[old, &new]));
+    wait(KEYS);
+    stage.give_to_parent(&[&new]);
+    assert_eq!(stage.findings(), BTreeSet::new());
+    wait(parent::TTL);
+    end(watch, &stage);
+}
+
 #[test]
 fn an_algorithm_is_rolled_over() {
     let stage = Stage::start(&["--csk"]);
@@ -130,7 +154,7 @@ fn an_algorithm_is_rolled_over() {
     // 3.
     wait(KEYS);
     assert_eq!(Stage::published(stage.resolver.port), tags(&[old, &new]));
-    stage.give_to_parent(&new);
+    stage.give_to_parent(&[&new]);
     assert_eq!(stage.findings(), BTreeSet::from(["key-without-ds".to_owned()]));
     wait(parent::TTL);
     assert_eq!(stage.trusted(), tags(&[&new]));

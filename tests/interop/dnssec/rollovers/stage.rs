@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -36,9 +36,9 @@ pub(super) struct Key {
 
 impl Key {
     /// Makes a key by `cvdns keys generate` in a directory, with the TTL of the test.
-    fn generate(directory: PathBuf, arguments: &[&str]) -> Self {
+    fn generate(directory: &Path, arguments: &[&str]) -> Self {
         let mut generate = cvdns();
-        generate.args(["keys", "generate", ORIGIN, "--directory"]).arg(&directory).args(arguments);
+        generate.args(["keys", "generate", ORIGIN, "--directory"]).arg(directory).args(arguments);
         let path = PathBuf::from(output(&mut generate).trim_end());
         let name = path.to_string_lossy().into_owned();
         let public = format!("{name}.key");
@@ -89,7 +89,7 @@ impl Stage {
         let dir = tempfile::tempdir().expect("a directory");
         let mut files = server(port, ttl);
         for kind in kinds {
-            Key::generate(dir.path().to_owned(), &[kind]);
+            Key::generate(dir.path(), &[kind]);
         }
         for entry in fs::read_dir(dir.path()).expect("the keys") {
             let path = entry.expect("a file").path();
@@ -134,7 +134,7 @@ impl Stage {
 
     /// Makes a key as an operator does. The server knows nothing of it before it reads it.
     pub(super) fn generate(&self, arguments: &[&str]) -> Key {
-        Key::generate(self.daemon.path().join("keys"), arguments)
+        Key::generate(&self.daemon.path().join("keys"), arguments)
     }
 
     pub(super) fn reload(&self) {
@@ -148,10 +148,10 @@ impl Stage {
         row.unwrap_or_else(|| panic!("no key {}:\n{table}", key.tag)).to_owned()
     }
 
-    /// Has the parent's DS records replaced by that of this key.
-    pub(super) fn give_to_parent(&self, key: &Key) {
-        let ds = output(&mut self.cvdns(&["keys", "ds", "--tag", &key.tag, ORIGIN]));
-        self.parent.replace(&ds);
+    /// Has the parent's DS records replaced by those of these keys.
+    pub(super) fn give_to_parent(&self, keys: &[&Key]) {
+        let ds = |key: &&Key| output(&mut self.cvdns(&["keys", "ds", "--tag", &key.tag, ORIGIN]));
+        self.parent.replace(&keys.iter().map(ds).collect::<String>());
     }
 
     /// What `cvdns check --delegation` finds of DS records.
