@@ -47,6 +47,9 @@ impl Config {
             }
         }
         self.xdp.check(&self.server.listen, problems);
+        if let Some(tls) = &self.tls {
+            tls.check(&self.server.listen, problems);
+        }
     }
 }
 

@@ -21,6 +21,7 @@ mod secondary_address;
 mod server;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod transfer;
 mod udp_mode;
 mod xdp;
@@ -49,6 +50,7 @@ pub use record::Record;
 pub use restart::waiting_for_restart;
 pub use secondary_address::SecondaryAddress;
 pub use server::Server;
+pub use tls::Tls;
 pub use transfer::{Secondary, Transfer};
 pub use udp_mode::UdpMode;
 pub use xdp::Xdp;
@@ -62,6 +64,8 @@ pub struct Config {
     pub files: Vec<String>,
     /// How the server listens and answers.
     pub server: Server,
+    /// Encrypted transports; `None` without any.
+    pub tls: Option<Tls>,
     /// Paths of the zone files.
     pub zones: Vec<Placed<String>>,
     /// The country database.
@@ -126,6 +130,7 @@ impl Config {
         // The files are read already.
         let _ = root.list(&keys::INCLUDE);
         let server = Server::read(root.table(&keys::SERVER));
+        let tls = Tls::read(root.table(&keys::TLS));
         let zones = zones(&mut root);
         let geoip = Geoip::read(root.table(&keys::GEOIP));
         let feed = Feed::read(root.table(&keys::FEED));
@@ -142,6 +147,7 @@ impl Config {
         Self {
             files,
             server,
+            tls,
             zones,
             geoip,
             feed,

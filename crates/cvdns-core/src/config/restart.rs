@@ -1,7 +1,9 @@
 //! Keys that take effect only when the server starts.
 
-use super::Config;
-use super::keys::{admin, dnstap, log, server, xdp};
+use std::net::SocketAddr;
+
+use super::keys::{admin, dnstap, log, server, tls, xdp};
+use super::{Config, Tls};
 use crate::schema::KeyInfo;
 
 /// A key that a reload does not apply.
@@ -38,6 +40,21 @@ static START_KEYS: &[StartKey] = &[
         path(a) != path(b)
     }),
     start_key("server", &server::SANDBOX, |a, b| a.server.sandbox != b.server.sandbox),
+    start_key("tls", &tls::DOT, |a, b| {
+        addresses(a, |tls| &tls.dot) != addresses(b, |tls| &tls.dot)
+    }),
+    start_key("tls", &tls::DOQ, |a, b| {
+        addresses(a, |tls| &tls.doq) != addresses(b, |tls| &tls.doq)
+    }),
+    start_key("tls", &tls::DOH, |a, b| {
+        addresses(a, |tls| &tls.doh) != addresses(b, |tls| &tls.doh)
+    }),
+    start_key("tls", &tls::CONNECTIONS, |a, b| {
+        let most = |config: &Config| {
+            config.tls.as_ref().map_or_else(|| tls::CONNECTIONS.preset(), |tls| tls.connections)
+        };
+        most(a) != most(b)
+    }),
     start_key("admin", &admin::LISTEN, |a, b| a.admin.listen != b.admin.listen),
     start_key("xdp", &xdp::INTERFACES, |a, b| {
         let names = |config: &Config| -> Vec<String> {
@@ -65,6 +82,11 @@ static START_KEYS: &[StartKey] = &[
         path(a) != path(b)
     }),
 ];
+
+/// The addresses of an encrypted transport.
+fn addresses(config: &Config, of: fn(&Tls) -> &[SocketAddr]) -> &[SocketAddr] {
+    config.tls.as_ref().map_or(&[], of)
+}
 
 /// The keys that wait for a restart, each with its section: they differ from those with which the
 /// server was started.
@@ -102,6 +124,12 @@ mod tests {
         ("server", "tcp-idle", "\"7s\"", false),
         ("server", "takeover", "\"t.sock\"", false),
         ("server", "sandbox", "false", false),
+        ("tls", "certificate", "\"c\"", true),
+        ("tls", "key", "\"k\"", true),
+        ("tls", "dot", "[\"192.0.2.1:853\"]", false),
+        ("tls", "doq", "[\"192.0.2.1:853\"]", false),
+        ("tls", "doh", "[\"192.0.2.1:443\"]", false),
+        ("tls", "connections", "7", false),
         ("admin", "listen", "\"127.0.0.1:8054\"", false),
         ("admin", "token-file", "\"t\"", true),
         ("admin", "hosts", "[\"ns1\"]", true),
@@ -129,11 +157,18 @@ mod tests {
         ("log", "file", "\"l\"", false),
     ];
 
+    /// Keys without which their section is none.
+    const REQUIRED: &[(&str, &str, &str)] =
+        &[("tls", "certificate", "\"c\""), ("tls", "key", "\"k\"")];
+
     #[test]
     fn each_key_is_applied_at_a_reload_or_named() {
         let before = config("");
         for (section, key, value, is_applied) in KEYS {
-            let after = config(&format!("[{section}]\n{key} = {value}"));
+            let required = REQUIRED.iter().filter(|(of, name, _)| of == section && name != key);
+            let others = required.map(|(_, name, value)| format!("{name} = {value}"));
+            let others: Vec<String> = others.collect();
+            let after = config(&format!("[{section}]\n{}\n{key} = {value}", others.join("\n")));
             let named = waiting_for_restart(&before, &after);
             let expected: Vec<String> =
                 (!is_applied).then(|| format!("`{key}` in [{section}]")).into_iter().collect();
@@ -147,6 +182,7 @@ mod tests {
     fn no_key_is_forgotten() {
         let sections = [
             ("server", &server::SECTION),
+            ("tls", &tls::SECTION),
             ("admin", &admin::SECTION),
             ("rate-limit", &rate_limit::SECTION),
             ("cookies", &cookies::SECTION),

@@ -120,6 +120,11 @@ pub(super) fn conflict(
     Some((what, "keep the wildcard, or list addresses one by one"))
 }
 
+/// Whether two sockets of one protocol cannot be bound to these addresses.
+pub(super) fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    one == other || covers(one, other)
+}
+
 /// Whether one of two addresses is the wildcard of the other's family, at the same port.
 fn covers(one: SocketAddr, other: SocketAddr) -> bool {
     one.is_ipv4() == other.is_ipv4()

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use cvdns_core::config::keys;
 use cvdns_core::schema::tables::table_of;
-use cvdns_core::schema::{KeyInfo, Section};
+use cvdns_core::schema::{DefaultInfo, KeyInfo, Section};
 
 use super::{sample, wrapped};
 
@@ -75,6 +75,10 @@ pub(crate) fn text() -> String {
     out
 }
 
+fn is_required(key: &dyn KeyInfo) -> bool {
+    key.default_info() == DefaultInfo::Required
+}
+
 fn tables<'s>(
     out: &mut String,
     section: &Section,
@@ -87,11 +91,15 @@ fn tables<'s>(
             if path.is_empty() { key.name().to_owned() } else { format!("{path}.{}", key.name()) };
         out.push('\n');
         out.push_str(&wrapped(key.doc(), "#"));
-        // A table that may occur several times need not occur at all.
+        // A table that may occur several times need not occur at all, and one with a key that must
+        // be present cannot stand without it.
         let is_set = section.keys.iter().any(|key| set(&path, *key).is_some());
         let heading = match are_several {
             true if is_set => format!("[[{path}]]"),
             true => format!("# [[{path}]]"),
+            false if !is_set && section.keys.iter().any(|key| is_required(*key)) => {
+                format!("# [{path}]")
+            }
             false => format!("[{path}]"),
         };
         out.push_str(&heading);

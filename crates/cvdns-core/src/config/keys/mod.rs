@@ -15,6 +15,7 @@ pub mod rate_limit;
 pub mod record;
 pub mod server;
 mod share;
+pub mod tls;
 pub mod transfer;
 pub mod xdp;
 
@@ -27,6 +28,7 @@ pub static ROOT: Section = Section {
     keys: &[
         &INCLUDE,
         &SERVER,
+        &TLS,
         &ZONE,
         &GEOIP,
         &FEED,
@@ -56,6 +58,13 @@ pub static INCLUDE: Key<List<FilePath>, Optional> = Key {
 /// `[server]`.
 pub static SERVER: Key<SubTable, Optional> =
     section("server", &server::SECTION, "How the server listens and answers.");
+
+/// `[tls]`.
+pub static TLS: Key<SubTable, Optional> = section(
+    "tls",
+    &tls::SECTION,
+    "Encrypted transports: DNS over TLS, QUIC and HTTPS (docs/encrypted.md); none without it.",
+);
 
 /// `[[zone]]`.
 pub static ZONE: Key<Tables, Optional> = Key {
