@@ -23,3 +23,16 @@ pub trait Follower {
     /// Sees what is in force, often the same again. Nothing is followed until this returns.
     fn see(&mut self, state: &FollowedState<'_>);
 }
+
+/// Two of them, of which the first one is shown everything first.
+impl<A: Follower, B: Follower> Follower for (&mut A, &mut B) {
+    fn adjust(&self, loaded: &mut Loaded) {
+        self.0.adjust(loaded);
+        self.1.adjust(loaded);
+    }
+
+    fn see(&mut self, state: &FollowedState<'_>) {
+        self.0.see(state);
+        self.1.see(state);
+    }
+}

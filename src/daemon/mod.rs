@@ -11,11 +11,13 @@
 //! admin listener), gives up root and enters the `sandbox`; then `running` serves. An `observer`
 //! sees answers for the log (`sampling`) and for dnstap (`tap`). By `takeover` another process
 //! replaces it; `succession` is what both do then. `supervision` is what a service manager is told.
-//! `reload_memory` says whether there is memory for a reload.
+//! `certificate` follows that of encrypted transports. `reload_memory` says whether there is memory
+//! for a reload.
 
 mod admin_sockets;
 mod answerer;
 mod bound;
+mod certificate;
 mod coarse_clock;
 mod cookie_secrets;
 mod countdown;
@@ -79,6 +81,7 @@ use server_state::ServerState;
 use supervision::Supervision;
 use takeover::{Predecessor, TakeoverSocket};
 
+pub use certificate::{CertificateFollower, CertificateInForce};
 pub use follower::{FollowedState, Follower};
 pub use headless::follow_without_serving;
 pub use origin::Origin;

@@ -12,6 +12,7 @@ use tracing::{info, warn};
 
 use super::Daemon;
 use super::answerer::MakeAnswerer;
+use super::certificate::CertificateFollower;
 use super::cookie_secrets::CookieSecretsFollower;
 use super::event_loop::{Ending, EventLoop, FIRST_FETCH, fetch_first};
 use super::feed_poller::Pollers;
@@ -58,8 +59,7 @@ impl Daemon {
         let patience = predecessor.as_ref().map_or(FIRST_FETCH, |_| succession::FEED_PATIENCE);
         fetch_first(&mut pollers, &mut state, patience).await;
         let predecessor = succession::check(predecessor, &mut state)?;
-        let secret = predecessor.as_ref().map(Predecessor::cookie_secret);
-        let mut cookies = CookieSecretsFollower::new(&state.loaded().cookie_secrets, secret);
+        let (mut cookies, mut certificate) = followers(&state, predecessor.as_ref());
         let (make, threads) = answering(&state, &cookies, &listeners, (&config, &log))?;
         let pending = PendingSignals::collect(signals);
         let addresses = listeners.addresses();
@@ -92,7 +92,7 @@ impl Daemon {
             supervision: &mut supervision,
             memory: ReloadMemory::of_start(),
         };
-        let ending = events.run(&mut state, &mut cookies).await;
+        let ending = events.run(&mut state, &mut (&mut cookies, &mut certificate)).await;
         // Before another server reads what is kept.
         state.end_transfers();
         let counters = match ending {
@@ -111,6 +111,18 @@ impl Daemon {
         log_stop(&counters);
         Ok(counters)
     }
+}
+
+/// What follows files beside the state: the secrets of cookies, of which there may be one of the
+/// server before this one, and the certificate.
+fn followers(
+    state: &ServerState,
+    predecessor: Option<&Predecessor>,
+) -> (CookieSecretsFollower, CertificateFollower) {
+    let loaded = state.loaded();
+    let secret = predecessor.map(Predecessor::cookie_secret);
+    let cookies = CookieSecretsFollower::new(&loaded.cookie_secrets, secret);
+    (cookies, CertificateFollower::new(loaded.tls.as_ref()))
 }
 
 /// What answers, and the threads that write what observers of answers chose. `config` is the path

@@ -4,8 +4,8 @@
 //! `overrides` read what answers are made of, `transferred` the zones of primaries, of which
 //! `zone_copies` are kept, and `dnssec` the keys by which zones are signed; `source` is where the
 //! feed comes from, which [`remote`] fetches if that is a URL; `release` reads the files of the
-//! record; `monitor` reads what the coordinator needs, and `page_place` finds out whether its pages
-//! would lie among other files.
+//! record; `tls` reads the certificate of encrypted transports; `monitor` reads what the
+//! coordinator needs, and `page_place` finds out whether its pages would lie among other files.
 
 mod admin_token;
 mod cookie_secrets;
@@ -22,6 +22,7 @@ pub mod remote;
 mod remote_overrides;
 mod sockets;
 mod source;
+mod tls;
 mod transfer_keys;
 mod transfer_zones;
 mod transferred;
@@ -60,6 +61,7 @@ pub use release::{DATABASE_EXTENSIONS, ReleaseFiles, read_header};
 pub use remote::TrustedRoots;
 pub use remote_overrides::{OverridesError, SignedOverrides};
 pub use source::{FeedServer, FeedSource, SignedFeed};
+pub use tls::{CertificateFiles, CertificateVersion, LoadedTls, Validity};
 pub use transferred::{TransferredZone, ZonePlace, first_error, parse as parse_transferred};
 pub use zone_copies::{CopyNote, MAX_COPY, ZoneCopies};
 pub use zones::origins_of;
@@ -86,6 +88,9 @@ pub struct Loaded {
     pub cookie_secrets: CookieSecretsFile,
     /// The keys of transfers.
     pub transfer_keys: Arc<Keyring>,
+    /// Addresses and certificate of encrypted transports; `None` if none is configured, or if there
+    /// are errors.
+    pub tls: Option<LoadedTls>,
     /// The file with the token that allows changes over TCP; `None` if none is configured.
     pub admin_token: Option<PathBuf>,
     /// The files that the release is put together from, beside the feed.
@@ -102,8 +107,8 @@ pub struct Loaded {
     pub copies: Option<ZoneCopies>,
     /// The zones of `inputs` that are signed, with their keys.
     pub signed: Vec<SignedZone>,
-    /// The files that are read at a reload alone: the configuration, the zones, the country
-    /// database, certificates, keys of transfers and those by which zones are signed.
+    /// The files that are read at a reload: the configuration, the zones, the country database,
+    /// certificates with their keys, keys of transfers and those by which zones are signed.
     pub files: BTreeSet<PathBuf>,
 }
 
@@ -169,6 +174,7 @@ fn load_after(
     sockets::check(path, &config, problems);
     let cookie_secrets = CookieSecretsFile::of(path, &config, problems);
     transferred::check_keys(&transferred, &transfer_keys, problems);
+    let tls = LoadedTls::of(path, &config, Timestamp::now(), problems);
     let admin_token = admin_token::token_path(path, &config, problems);
     Some(Loaded {
         config,
@@ -179,6 +185,7 @@ fn load_after(
         overrides,
         cookie_secrets,
         transfer_keys,
+        tls,
         admin_token,
         supply,
         state,
@@ -232,11 +239,11 @@ fn state(path: &Path, config: &Config) -> Option<PathBuf> {
     config.feed.state.as_ref().map(|state| cvdns_io::beside(path, &state.value))
 }
 
-/// The configuration, and the files that it includes or names itself and that are read at a reload
-/// alone.
+/// The configuration, and the files that it includes or names itself and that are read at a reload.
 fn reloaded_files(path: &Path, config: &Config) -> BTreeSet<PathBuf> {
     let named = config.feed.ca_file.iter().chain([&config.geoip.database]);
     let named = named.chain(&config.transfer.keys);
+    let named = named.chain(config.tls.iter().flat_map(|tls| [&tls.certificate, &tls.key]));
     let named = named.map(|named| cvdns_io::beside(path, &named.value));
     named.chain([path.to_owned()]).chain(config.files.iter().map(PathBuf::from)).collect()
 }

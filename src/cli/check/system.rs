@@ -186,7 +186,8 @@ fn files(config: &Path, loaded: &Loaded) -> Vec<(PathBuf, Location)> {
     let token = &loaded.config.admin.token_file;
     let overrides = if loaded.overrides.url.is_some() { &None } else { &feed.overrides };
     let parts = [&feed.ca_file, overrides, &record.file, secrets, token];
-    for named in parts.into_iter().flatten() {
+    let tls = loaded.config.tls.iter().flat_map(|tls| [&tls.certificate, &tls.key]);
+    for named in parts.into_iter().flatten().chain(tls) {
         out.push((beside(config, &named.value), named.location.clone()));
     }
     if let Some(named) = &record.cvd_dir {

@@ -1,6 +1,6 @@
 //! What others see of the state, and the files that it follows.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::ServerState;
 use crate::admin::Foresight;
@@ -31,11 +31,13 @@ impl ServerState {
         }
     }
 
-    /// The files whose change may change answers.
+    /// The files whose change may change answers, and those of the certificate.
     pub(in crate::daemon) fn followed_files(&self) -> Vec<PathBuf> {
         let feed = self.loaded.feed.as_ref().and_then(FeedSource::file);
         let feed = feed.into_iter().flat_map(|feed| [feed.to_owned(), signature_path(feed)]);
         let secrets = self.loaded.cookie_secrets.path.clone();
+        let certificate = self.loaded.tls.iter().flat_map(|tls| tls.files.paths());
+        let secrets = secrets.into_iter().chain(certificate.map(Path::to_owned));
         let overrides = self.overrides.watched();
         let overrides = overrides.into_iter().chain(self.loaded.countries.path.clone());
         let feed = feed.chain(overrides).chain(self.loaded.supply.watched()).chain(secrets);
