@@ -137,40 +137,82 @@ fn a_key_signing_key_is_rolled_over_by_two_ds_records() {
     end(watch, &stage);
 }
 
-#[test]
-fn an_algorithm_is_rolled_over() {
-    let stage = Stage::start(&["--csk"]);
-    let [old] = &stage.keys[..] else { panic!("{:?}", stage.keys) };
+/// The steps for an algorithm. The parent follows CDS records, or is told by hand.
+fn algorithm(stage: &Stage, has_cds: bool) {
+    let old: Vec<&Key> = stage.keys.iter().collect();
     let watch = stage.watch();
     let served = || Stage::published(stage.daemon.port());
+    let signers = stage.signers();
     // 1.
-    let moment = after(ZONE + LEFT).to_string();
-    let new = stage.generate(&["--algorithm", "ed25519", "--publish", &moment]);
+    let moment = after(ZONE + LEFT);
+    let publish = moment.to_string();
+    let new = stage.generate(&["--algorithm", "ed25519", "--publish", &publish]);
+    if has_cds {
+        let caches_have_it = moment + SignedDuration::from_secs(i64::from(KEYS) + 1);
+        new.settime(&["-P", "sync", &for_settime(caches_have_it)]);
+    }
     stage.reload();
     assert!(stage.listed(&new).contains("signs, not published"), "{}", stage.listed(&new));
-    assert_eq!((stage.signers(), served()), (tags(&[old, &new]), tags(&[old])));
+    let both = &signers | &tags(&[&new]);
+    assert_eq!((stage.signers(), served()), (both.clone(), tags(&old)));
     // 2.
-    stage.daemon.until("the new key is in the zone", || served() == tags(&[old, &new]));
+    let all = &tags(&old) | &tags(&[&new]);
+    stage.daemon.until("the new key is in the zone", || served() == all);
     // 3.
-    wait(KEYS);
-    assert_eq!(Stage::published(stage.resolver.port), tags(&[old, &new]));
-    stage.give_to_parent(&[&new]);
+    if has_cds {
+        stage.follow_cds();
+        tell_by_cds(stage, &new);
+    } else {
+        wait(KEYS);
+        assert_eq!(Stage::published(stage.resolver.port), all);
+        stage.give_to_parent(&[&new]);
+    }
     assert_eq!(stage.findings(), BTreeSet::from(["key-without-ds".to_owned()]));
     wait(parent::TTL);
     assert_eq!(stage.trusted(), tags(&[&new]));
     // 4.
-    old.settime(&["-P", "+1y"]);
+    for key in &old {
+        key.settime(&["-P", "+1y"]);
+    }
     stage.reload();
-    assert!(stage.listed(old).contains("signs, not published"), "{}", stage.listed(old));
-    assert_eq!((stage.signers(), served()), (tags(&[old, &new]), tags(&[&new])));
+    for key in &old {
+        assert!(stage.listed(key).contains("signs, not published"), "{}", stage.listed(key));
+    }
+    assert_eq!((stage.signers(), served()), (both, tags(&[&new])));
     // 5.
     wait(KEYS);
-    old.settime(&["-I", "now", "-D", "now"]);
+    for key in &old {
+        key.settime(&["-I", "now", "-D", "now"]);
+    }
     stage.reload();
     assert_eq!((stage.signers(), served()), (tags(&[&new]), tags(&[&new])));
     assert_eq!(stage.findings(), BTreeSet::new());
     wait(ZONE);
-    end(watch, &stage);
+    end(watch, stage);
+}
+
+/// The CDS records name the new key once caches have it, and then no longer the old one.
+fn tell_by_cds(stage: &Stage, new: &Key) {
+    let old = stage.keys.first().expect("a key");
+    assert_eq!(stage.synced(), tags(&[old]));
+    stage.daemon.until("CDS records name the new key", || stage.synced() == tags(&[old, new]));
+    stage.follow_cds();
+    wait(parent::TTL);
+    assert_eq!(stage.trusted(), tags(&[old, new]));
+    old.settime(&["-D", "sync", "now"]);
+    stage.reload();
+    assert_eq!(stage.synced(), tags(&[new]));
+    stage.follow_cds();
+}
+
+#[test]
+fn an_algorithm_is_rolled_over() {
+    algorithm(&Stage::start(&["--ksk", "--zsk"]), false);
+}
+
+#[test]
+fn an_algorithm_is_rolled_over_with_a_parent_that_follows_cds() {
+    algorithm(&Stage::start(&["--csk"]), true);
 }
 
 /// What is in caches for longer than any test.
@@ -220,4 +262,23 @@ fn an_algorithm_that_is_published_too_early_is_seen() {
     stage.generate(&["--algorithm", "ed25519"]);
     stage.reload();
     watch.until("signed by {13} with keys of {13, 15}");
+}
+
+/// The watch sees an algorithm without keys that DS records still name: this resolver wants all of
+/// them (`harden-algo-downgrade`).
+#[test]
+fn an_algorithm_that_leaves_before_its_ds_record_is_seen() {
+    let stage = Stage::start(&["--csk"]);
+    let [old] = &stage.keys[..] else { panic!("{:?}", stage.keys) };
+    let new = stage.generate(&["--algorithm", "ed25519"]);
+    stage.reload();
+    wait(KEYS);
+    stage.give_to_parent(&[old, &new]);
+    let watch = stage.watch();
+    wait(parent::TTL);
+    end(watch, &stage);
+    let watch = stage.watch();
+    old.settime(&["-P", "+1y"]);
+    stage.reload();
+    watch.until(": rcode 2\n");
 }

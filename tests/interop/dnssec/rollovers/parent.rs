@@ -88,8 +88,8 @@ impl Parent {
 /// Writes the zone and signs it with the key in its directory.
 fn sign(path: &Path, serial: u32, ds: &str) {
     let zone = format!(
-        "$ORIGIN {ORIGIN}.\n$TTL {TTL}\n@ SOA ns hostmaster {serial} 3600 600 604800 {TTL}\n@ NS ns\n\
-         ns A {ADDRESS}\nclam NS ns1.clam\nclam NS ns2.clam\nns1.clam A {0}\n\
+        "$ORIGIN {ORIGIN}.\n$TTL {TTL}\n@ SOA ns hostmaster {serial} 3600 600 604800 {TTL}\n\
+         @ NS ns\nns A {ADDRESS}\nclam NS ns1.clam\nclam NS ns2.clam\nns1.clam A {0}\n\
          ns1.clam AAAA ::1\nns2.clam A {0}\n{ds}",
         stage::ADDRESS
     );

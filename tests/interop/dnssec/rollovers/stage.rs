@@ -154,6 +154,18 @@ impl Stage {
         self.parent.replace(&keys.iter().map(ds).collect::<String>());
     }
 
+    /// Has the parent do what the zone's CDS records say (RFC 8078 section 3).
+    pub(super) fn follow_cds(&self) {
+        let said = dig(self.daemon.port(), &["+short", "CDS"]);
+        let ds = said.lines().map(|rdata| format!("{ORIGIN}. DS {rdata}\n"));
+        self.parent.replace(&ds.collect::<String>());
+    }
+
+    /// The key tags of the CDS records that the server answers.
+    pub(super) fn synced(&self) -> BTreeSet<String> {
+        first_words(&dig(self.daemon.port(), &["+short", "CDS"]))
+    }
+
     /// What `cvdns check --delegation` finds of DS records.
     pub(super) fn findings(&self) -> BTreeSet<String> {
         let port = self.parent.port().to_string();
@@ -179,8 +191,7 @@ impl Stage {
 
     /// The key tags of the DS records that the resolver answers.
     pub(super) fn trusted(&self) -> BTreeSet<String> {
-        let said = dig(self.resolver.port, &["+short", "DS"]);
-        said.lines().filter_map(|line| Some(line.split_whitespace().next()?.to_owned())).collect()
+        first_words(&dig(self.resolver.port, &["+short", "DS"]))
     }
 
     /// The key tags of the signatures of the SOA record that the server answers.
@@ -189,6 +200,10 @@ impl Stage {
         let signatures = said.lines().filter(|line| line.starts_with("SOA "));
         signatures.filter_map(|line| Some(line.split_whitespace().nth(6)?.to_owned())).collect()
     }
+}
+
+fn first_words(text: &str) -> BTreeSet<String> {
+    text.lines().filter_map(|line| Some(line.split_whitespace().next()?.to_owned())).collect()
 }
 
 fn dig(port: u16, arguments: &[&str]) -> String {
