@@ -349,7 +349,7 @@ fn dates_are_warned_of_and_not_refused() {
     assert_eq!(
         at(not_after + second),
         [format!(
-            "c.pem: the certificate has expired at {not_after} (renew it: clients that \
+            "c.pem: the certificate expired at {not_after} (renew it: clients that \
              authenticate the server refuse it, and only those of RFC 9539 do not look)"
         )]
     );

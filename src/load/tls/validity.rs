@@ -30,7 +30,7 @@ impl Validity {
     pub fn warning(&self, now: Timestamp) -> Option<(String, &'static str)> {
         let Self { not_before, not_after } = *self;
         if now > not_after {
-            let what = format!("the certificate has expired at {not_after:.0}");
+            let what = format!("the certificate expired at {not_after:.0}");
             let help = "renew it: clients that authenticate the server refuse it, and only those \
                         of RFC 9539 do not look";
             return Some((what, help));

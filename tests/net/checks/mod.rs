@@ -1,6 +1,7 @@
 //! What commands say before and beside serving: that it is what the server does, and that nothing
 //! stops them from saying it.
 
+mod certificate;
 mod check;
 mod countries;
 mod demand;
