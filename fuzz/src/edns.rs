@@ -23,6 +23,7 @@ const NSID: u16 = 3;
 const ECS: u16 = 8;
 const COOKIE: u16 = 10;
 const KEEPALIVE: u16 = 11;
+const PADDING: u16 = 12;
 
 /// The snapshots of all four choices of what is honoured.
 static SNAPSHOTS: LazyLock<[Snapshot; 4]> = LazyLock::new(|| {
@@ -56,6 +57,7 @@ fn honoured(bits: u8) -> Honoured {
 struct Expected {
     nsid: bool,
     keepalive: Keepalive,
+    padding: bool,
     /// Family, source prefix length and address octets.
     ecs: Option<(u16, u8, Vec<u8>)>,
     /// The client's part and the length of the server's, if that is one of this server's.
@@ -69,7 +71,8 @@ fn expected(version: u8, rdata: &[u8], honoured: Honoured) -> Result<Expected, O
         |wanted: u16| list.iter().filter(move |(code, _)| *code == wanted).map(|(_, data)| *data);
     let nsid = of(NSID).next().is_some();
     if version != 0 {
-        return Ok(Expected { nsid, keepalive: Keepalive::Absent, ecs: None, cookie: None });
+        let keepalive = Keepalive::Absent;
+        return Ok(Expected { nsid, keepalive, padding: false, ecs: None, cookie: None });
     }
     let positions =
         |wanted: u16| list.iter().enumerate().filter(move |(_, (code, _))| *code == wanted);
@@ -90,12 +93,13 @@ fn expected(version: u8, rdata: &[u8], honoured: Honoured) -> Result<Expected, O
         Some(0) => Keepalive::Asked,
         Some(_) => Keepalive::Malformed,
     };
+    let padding = of(PADDING).next().is_some();
     let ecs = of(ECS).next().filter(|_| honoured.ecs).and_then(subnet);
     let cookie = of(COOKIE).next().filter(|_| honoured.cookies);
     // The server's own cookies have a part of 16 octets; all other lengths are foreign alike.
     let part = |length| if matches!(length, 0 | 16) { length } else { usize::MAX };
     let cookie = cookie.map(|data| (data[..8].to_vec(), part(data.len() - 8)));
-    Ok(Expected { nsid, keepalive, ecs, cookie })
+    Ok(Expected { nsid, keepalive, padding, ecs, cookie })
 }
 
 /// RFC 7871 section 6, by arithmetic on whole addresses.
@@ -142,10 +146,16 @@ pub fn run(input: &[u8]) {
         }
         (other, _) => panic!("{other:?} for {expected:?}"),
     }
-    let transport = if how & 4 == 4 { Transport::Tcp } else { Transport::Udp };
+    let transport = match (how & 4, how >> 6) {
+        (0, _) => Transport::Udp,
+        (_, 0) => Transport::Tcp,
+        (_, 1) => Transport::Tls,
+        (_, 2) => Transport::Quic,
+        _ => Transport::Https,
+    };
     let mut answering = Answering::new(u64::from(how), clock);
     answering.begin(Moment::default(), &SECRETS);
-    if transport == Transport::Tcp {
+    if transport != Transport::Udp {
         answering.set_idle_timeout(Duration::from_secs(9));
     }
     let mut buffer = vec![0; 4096];
@@ -169,7 +179,8 @@ fn summary(edns: &Edns) -> Expected {
         };
         (cookie.client.to_vec(), length)
     });
-    Expected { nsid: edns.nsid, keepalive: edns.keepalive, ecs, cookie }
+    let Edns { nsid, keepalive, padding, .. } = *edns;
+    Expected { nsid, keepalive, padding, ecs, cookie }
 }
 
 fn check_address(edns: &Edns) {
@@ -193,7 +204,7 @@ fn check_answer(
     let opt = answer.opt().expect("an OPT record");
     assert_eq!((opt.class, opt.ttl >> 16 & 0xff), (1400, 0), "size and version of the answer");
     let most = match transport {
-        Transport::Tcp => 65_535,
+        Transport::Tcp | Transport::Tls | Transport::Quic | Transport::Https => 65_535,
         // Without a valid cookie, never more than 1232.
         Transport::Udp if edns.cookie.is_none() => usize::from(edns.udp_size.min(1232)),
         Transport::Udp => usize::from(edns.udp_size.min(1400)),
@@ -223,11 +234,17 @@ fn check_answer(
         expected.cookie.as_ref().map(|(client, _)| &client[..])
     );
     assert!(cookie.is_none_or(|cookie| cookie.len() == 24));
-    let asked = transport == Transport::Tcp && expected.keepalive == Keepalive::Asked;
+    let has_idle = matches!(transport, Transport::Tcp | Transport::Tls);
+    let asked = has_idle && expected.keepalive == Keepalive::Asked;
     assert_eq!(of(KEEPALIVE), asked.then_some(&[0, 90][..]));
+    // RFC 7830 section 6, RFC 8467 section 4.1.
+    let is_encrypted = !matches!(transport, Transport::Udp | Transport::Tcp);
+    let padding = of(PADDING);
+    assert_eq!(padding.is_some(), is_encrypted && expected.padding);
+    assert!(padding.is_none_or(|zeros| octets.len() % 468 == 0 && zeros.iter().all(|o| *o == 0)));
     match (edns.version, expected.keepalive) {
         (1.., _) => assert_eq!(answer.rcode(), 16, "BADVERS"),
-        (0, Keepalive::Malformed) if transport == Transport::Tcp => {
+        (0, Keepalive::Malformed) if has_idle => {
             assert_eq!(answer.rcode(), 1, "FORMERR");
         }
         _ => assert!(matches!(answer.rcode(), 0 | 3 | 5), "{}", answer.rcode()),

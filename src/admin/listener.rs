@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::peer::Peer;
 use cvdns_core::config::AdminAddress;
 use cvdns_io::beside;
-use cvdns_net::{Inherited, OpenSocket, SocketFile, Transport, UnixSocket};
+use cvdns_net::{Inherited, OpenSocket, SocketFile, SocketKind, UnixSocket};
 
 /// A bound address.
 #[derive(Debug)]
@@ -70,7 +70,7 @@ impl BoundListener {
     pub(super) fn share(&self) -> io::Result<Option<OpenSocket>> {
         let Self::Tcp(listener) = self else { return Ok(None) };
         let (address, descriptor) = (listener.local_addr()?, listener.try_clone()?.into());
-        Ok(Some(OpenSocket { address, transport: Transport::Tcp, number: 0, descriptor }))
+        Ok(Some(OpenSocket { address, kind: SocketKind::Tcp, number: 0, descriptor }))
     }
 
     /// Where it listens, for people.

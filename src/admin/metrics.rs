@@ -14,6 +14,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
+use cvdns_core::answer::Transport;
 use jiff::Timestamp;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, prometheus_text, text};
@@ -53,8 +54,8 @@ fn encode(view: &ServerView, encoder: &mut MetricsEncoder<'_, '_>) -> Result<(),
     let now = Timestamp::now();
     // Answers are read before received queries, so that they never exceed them.
     encoder.answered(&reclaimer.stats())?;
-    encoder.queries(queries)?;
-    encoder.sockets(tallies, &queries.udp())?;
+    encoder.queries(tallies, queries)?;
+    encoder.sockets(tallies, &queries.totals(Transport::Udp))?;
     encoder.xdp(&tallies.xdp())?;
     encoder.log(log.counts())?;
     encoder.dnstap(dnstap)?;

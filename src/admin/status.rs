@@ -14,7 +14,7 @@ use super::xdp_status::XdpInterface;
 use crate::dnstap::DnstapState;
 use crate::logging::{LevelInForce, LogQueue};
 use crate::transfer::TransferStatus;
-use cvdns_core::answer::QueryTotals;
+use cvdns_core::answer::{QueryTotals, Transport};
 use cvdns_core::explain::RecordInfo;
 use cvdns_core::explain::fleet::mirrors;
 use cvdns_core::geo::country::Country;
@@ -372,8 +372,8 @@ impl QueryStatus {
             connections: counters.tcp.open(),
             ..Self::default()
         };
-        for counted in [view.queries.udp(), view.queries.tcp()] {
-            queries.add(&counted);
+        for transport in Transport::ALL {
+            queries.add(&view.queries.totals(transport));
         }
         queries
     }

@@ -147,8 +147,8 @@ impl Answerer {
         let length = put(buffer, &message)?;
         let room = signer.as_ref().map_or(0, Signer::room);
         let most = match peer.1 {
-            Transport::Tcp => MAX_MESSAGE,
             Transport::Udp => announced(&message).min(SIGNED_UDP),
+            Transport::Tcp | Transport::Tls | Transport::Quic | Transport::Https => MAX_MESSAGE,
         };
         let most =
             if signer.is_some() { most.saturating_sub(room).max(length) } else { usize::MAX };
@@ -215,7 +215,7 @@ impl MakeResponder for MakeAnswerer {
     fn make(&self, endpoint: Endpoint) -> Answerer {
         let desk = match endpoint {
             Endpoint::Socket(number) => self.tallies.of_socket(number),
-            Endpoint::Connection => self.tallies.of_connections(),
+            Endpoint::Connection(transport) => self.tallies.of_connections(transport),
         };
         let turn = self.turns.fetch_add(1, Relaxed);
         let answering = Answering::counting(turn, Timestamp::now, desk);

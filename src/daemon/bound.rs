@@ -15,14 +15,14 @@ use super::state_directory::StateDirectory;
 use super::supervision::Supervision;
 use super::takeover::{Predecessor, TakeoverSocket};
 use crate::admin::Admin;
-use crate::load::Loaded;
+use crate::load::{Loaded, LoadedTls};
 use crate::logging::LogQueue;
 use cvdns_core::config::Xdp;
 use cvdns_core::problem::Problems;
 use cvdns_io::beside;
 use cvdns_io::confinement::drop_capabilities;
 use cvdns_net::privileges::{self, Privileges};
-use cvdns_net::{Listeners, XdpHandover, XdpSettings};
+use cvdns_net::{BindError, EncryptedSettings, Inherited, Listeners, XdpHandover, XdpSettings};
 
 /// The open sockets of a process that has given up root.
 pub(super) struct Bound {
@@ -58,6 +58,7 @@ impl Bound {
             server.affinity,
             &mut inherited,
         )
+        .and_then(|listeners| with_encrypted(listeners, loaded.tls.as_ref(), &mut inherited))
         .map_err(|errors| StartError::System(errors.iter().map(ToString::to_string).collect()))?;
         let handed = predecessor.as_mut().map(|predecessor| predecessor.take_xdp());
         let listeners = with_xdp(listeners, &loaded.config.xdp, handed.unwrap_or_default());
@@ -107,6 +108,18 @@ impl Bound {
         state.begin_transfers(Arc::default(), now);
         Some(state)
     }
+}
+
+/// Adds the addresses of `[tls]`.
+fn with_encrypted(
+    listeners: Listeners,
+    tls: Option<&LoadedTls>,
+    inherited: &mut Inherited,
+) -> Result<Listeners, Vec<BindError>> {
+    let Some(LoadedTls { dot, doq, doh, connections, .. }) = tls else { return Ok(listeners) };
+    let (dot, doq, doh) = (dot.clone(), doq.clone(), doh.clone());
+    let settings = EncryptedSettings { dot, doq, doh, connections: *connections };
+    listeners.with_encrypted(settings, inherited)
 }
 
 /// Adds the interfaces of `[xdp]`, which takes privileges.

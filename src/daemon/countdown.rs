@@ -53,7 +53,7 @@ impl Countdowns {
             Endpoint::Socket(number) => {
                 EndpointCountdown::Own(Countdown::new(self.share, number as u64 + 1))
             }
-            Endpoint::Connection => EndpointCountdown::Shared(self.connections.clone()),
+            Endpoint::Connection(_) => EndpointCountdown::Shared(self.connections.clone()),
         }
     }
 }

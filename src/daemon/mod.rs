@@ -194,7 +194,11 @@ fn tcp_limits(config: &Config) -> TcpLimits {
     // Those that another process may take over are open twice.
     let sockets = sockets * if server.takeover.is_some() { 2 } else { 1 };
     let admin = Admin::max_descriptors(config.admin.listen.len());
-    let sockets = sockets + config.xdp.interfaces.len() * INTERFACE_DESCRIPTORS;
+    let encrypted = config
+        .tls
+        .as_ref()
+        .map_or(0, |tls| tls.connections + tls.dot.len() + tls.doq.len() + tls.doh.len());
+    let sockets = sockets + encrypted + config.xdp.interfaces.len() * INTERFACE_DESCRIPTORS;
     let connections = server.tcp_max_connections;
     let connections = match descriptors::provide(sockets + admin + OTHER_DESCRIPTORS, connections) {
         Ok(()) => connections,

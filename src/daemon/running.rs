@@ -52,17 +52,20 @@ impl Daemon {
     async fn serve(self, signals: Signals, runtime: &Handle) -> io::Result<Counters> {
         // Within the runtime, whose end would wait for whatever its threads are doing.
         let _essential = Essential::new("the thread that follows feed, files and signals");
-        let Self { config, mut state, listeners, tcp_limits, admin, log: (log, log_level), .. } =
-            self;
+        let Self { config, mut state, mut listeners, tcp_limits, admin, .. } = self;
+        let (log, log_level) = self.log;
         let Self { mut supervision, predecessor, takeover, process, .. } = self;
         let mut pollers = Pollers::start(state.loaded());
         let patience = predecessor.as_ref().map_or(FIRST_FETCH, |_| succession::FEED_PATIENCE);
         fetch_first(&mut pollers, &mut state, patience).await;
         let predecessor = succession::check(predecessor, &mut state)?;
         let (mut cookies, mut certificate) = followers(&state, predecessor.as_ref());
+        if let Some(certificate) = certificate.in_force() {
+            listeners.set_certificate(Arc::new(certificate.clone()));
+        }
         let (make, threads) = answering(&state, &cookies, &listeners, (&config, &log))?;
         let pending = PendingSignals::collect(signals);
-        let addresses = listeners.addresses();
+        let (addresses, encrypted) = (listeners.addresses(), listeners.encrypted_addresses());
         let (sockets, xdp) = shared(&listeners, &admin)?;
         let serving = listeners.serve(&make, tcp_limits, runtime)?;
         malloc_trim::start(serving.tallies())?;
@@ -78,7 +81,7 @@ impl Daemon {
         state.begin_notifying(addresses.clone());
         supervision.store(&sockets);
         let mut offering = offer(takeover, (sockets, xdp), &cookies, &state);
-        log_addresses(&addresses);
+        log_addresses(&addresses, &encrypted);
         let admin = admin.serve(view.clone())?;
         supervision.ready(&state.status());
         let events = EventLoop {
@@ -189,9 +192,12 @@ fn close(offering: Option<Offering>, keeps_file: bool) {
     }
 }
 
-fn log_addresses(addresses: &[SocketAddr]) {
+fn log_addresses(addresses: &[SocketAddr], encrypted: &[(&str, SocketAddr)]) {
     for address in addresses {
         info!(address = %address, "answering on {address}, UDP and TCP");
+    }
+    for (transport, address) in encrypted {
+        info!(address = %address, "answering on {address}, {transport}");
     }
 }
 

@@ -38,6 +38,9 @@ impl Encoder {
             socket_protocol: Some(match transport {
                 Transport::Udp => schema::UDP,
                 Transport::Tcp => schema::TCP,
+                Transport::Tls => schema::DOT,
+                Transport::Https => schema::DOH,
+                Transport::Quic => schema::DOQ,
             }),
             query_address: Some(octets(client.ip())),
             query_port: Some(client.port().into()),

@@ -30,7 +30,7 @@ pub(super) struct Message {
     /// [`INET`] or [`INET6`].
     #[prost(int32, optional, tag = "2")]
     pub(super) socket_family: Option<i32>,
-    /// [`UDP`] or [`TCP`].
+    /// [`UDP`], [`TCP`], [`DOT`], [`DOH`] or [`DOQ`].
     #[prost(int32, optional, tag = "3")]
     pub(super) socket_protocol: Option<i32>,
     #[prost(bytes = "vec", optional, tag = "4")]
@@ -74,6 +74,12 @@ pub(super) const INET6: i32 = 2;
 pub(super) const UDP: i32 = 1;
 /// `SocketProtocol` of DNS over TCP.
 pub(super) const TCP: i32 = 2;
+/// `SocketProtocol` of DNS over TLS.
+pub(super) const DOT: i32 = 3;
+/// `SocketProtocol` of DNS over HTTPS.
+pub(super) const DOH: i32 = 4;
+/// `SocketProtocol` of DNS over QUIC.
+pub(super) const DOQ: i32 = 7;
 
 impl Dnstap {
     /// Appends the message as a frame, with its length in front.

@@ -60,7 +60,7 @@ impl MakeResponder for MakeFaulty {
 
     fn make(&self, endpoint: Endpoint) -> Faulty {
         let fault = self.fault;
-        let is_connection = endpoint == Endpoint::Connection;
+        let is_connection = matches!(endpoint, Endpoint::Connection(_));
         assert!(!(fault == Fault::Connection && is_connection), "a connection, as the test wants");
         let again = self.made.fetch_add(1, SeqCst) > 0;
         assert!(!(fault == Fault::Remake && again), "a second one, as the test wants");

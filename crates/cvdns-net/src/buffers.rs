@@ -100,6 +100,12 @@ impl Output {
         self.add(message, |_, length| Some(length))
     }
 
+    /// The first answer, without its length.
+    pub fn message(&self) -> Option<&[u8]> {
+        let (prefix, rest) = self.octets().split_first_chunk::<PREFIX>()?;
+        rest.get(..usize::from(u16::from_be_bytes(*prefix)))
+    }
+
     /// The answers.
     pub fn octets(&self) -> &[u8] {
         self.buffer.get(..self.written).unwrap_or_default()

@@ -1,12 +1,12 @@
-//! One TCP connection: queries and answers with their length in front (RFC 1035 section 4.2.2, RFC
-//! 7766).
+//! One connection over TCP or TLS: queries and answers with their length in front (RFC 1035 section
+//! 4.2.2, RFC 7766, RFC 7858 section 3.3).
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::select;
 use tokio::sync::watch;
@@ -23,9 +23,9 @@ use super::tcp_limits::{TcpLimits, patience};
 use super::watchdog::Progress;
 
 /// A connection. While it is idle, its only buffer is one for a short query.
-pub(super) struct Connection<R> {
-    stream: TcpStream,
-    client: SocketAddr,
+pub(super) struct Connection<R, S> {
+    stream: S,
+    peers: Peers,
     responder: R,
     input: Input,
     buffers: Arc<Buffers>,
@@ -34,6 +34,30 @@ pub(super) struct Connection<R> {
     tally: Arc<TcpTally>,
     phase: watch::Receiver<Phase>,
     progress: Arc<Progress>,
+}
+
+/// Who talks to whom, and how.
+#[derive(Clone, Copy)]
+pub(super) struct Peers {
+    pub client: SocketAddr,
+    /// `None` if the system does not tell.
+    pub server: Option<SocketAddr>,
+    pub transport: Transport,
+}
+
+/// A stream of octets to a client.
+pub(super) trait ClientStream: AsyncRead + AsyncWrite + Unpin + Send {
+    /// Writes at once what can be written without waiting. Returns how many octets.
+    ///
+    /// # Errors
+    /// `WouldBlock` if nothing can be written; others if the stream is broken.
+    fn write_at_once(&mut self, octets: &[u8]) -> io::Result<usize>;
+}
+
+impl ClientStream for TcpStream {
+    fn write_at_once(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.try_write(octets)
+    }
 }
 
 /// Most spare buffers for answers, of 128 KiB each. More threads seldom answer at the same time.
@@ -107,24 +131,24 @@ const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 /// Most reads of what a peer sends meanwhile.
 const LINGER_READS: usize = 256;
 
-impl<R: Responder> Connection<R> {
+impl<R: Responder, S: ClientStream> Connection<R, S> {
     /// A connection that was admitted.
     pub(super) fn new(
-        stream: TcpStream,
-        client: SocketAddr,
+        stream: S,
+        peers: Peers,
         responder: R,
         permit: Permit,
         Shared { buffers, limits, tally, phase }: Shared,
         progress: Arc<Progress>,
     ) -> Self {
         let input = Input::default();
-        Self { stream, client, responder, input, buffers, limits, permit, tally, phase, progress }
+        Self { stream, peers, responder, input, buffers, limits, permit, tally, phase, progress }
     }
 
     /// Serves the connection until it ends.
     pub(super) async fn run(mut self, mut stop: watch::Receiver<Phase>) {
         if self.responder.wants_destination() {
-            self.responder.set_destination(self.stream.local_addr().ok());
+            self.responder.set_destination(self.peers.server);
         }
         let end = match self.converse(&mut stop).await {
             Err(End::Stop) => {
@@ -242,13 +266,14 @@ impl<R: Responder> Connection<R> {
                 self.progress.set_thread();
             }
             received += 1;
-            let Self { input, responder, client, progress, buffers, .. } = self;
+            let Self { input, responder, progress, buffers, .. } = self;
+            let Peers { client, transport, .. } = self.peers;
             let output = match filling.as_mut() {
                 Some(output) => output,
                 None => filling.insert(buffers.take().map_err(|NoMemory| End::NoMemory)?),
             };
             let is_answered = output.add(input.message(range), |buffer, length| {
-                progress.during(|| responder.respond(buffer, length, *client, Transport::Tcp))
+                progress.during(|| responder.respond(buffer, length, client, transport))
             });
             answered += u64::from(is_answered);
             if is_answered {
@@ -314,7 +339,7 @@ impl<R: Responder> Connection<R> {
             self.buffers.put(output);
             return Ok(());
         }
-        let sent = match self.stream.try_write(answers) {
+        let sent = match self.stream.write_at_once(answers) {
             Ok(sent) => sent,
             Err(error)
                 if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
@@ -334,7 +359,7 @@ impl<R: Responder> Connection<R> {
         let result = select! {
             biased;
             () = permit.evicted() => return Err(End::Evicted),
-            result = timeout(time, stream.write_all(&rest)) => result,
+            result = timeout(time, write_all(stream, &rest)) => result,
         };
         match result {
             Ok(Ok(())) => Ok(()),
@@ -359,7 +384,7 @@ impl<R: Responder> Connection<R> {
     }
 }
 
-impl<R> Connection<R> {
+impl<R, S: ClientStream> Connection<R, S> {
     /// Waits a moment for the peer to close its side, too. Where octets of the peer are unread when
     /// a connection is closed, the kernel resets it, which can cost answers on the way.
     async fn linger(&mut self) {
@@ -373,6 +398,12 @@ impl<R> Connection<R> {
         };
         let _ = timeout(LINGER_TIMEOUT, until_closed).await;
     }
+}
+
+async fn write_all(stream: &mut impl ClientStream, octets: &[u8]) -> io::Result<()> {
+    stream.write_all(octets).await?;
+    // TLS may still hold some of them.
+    stream.flush().await
 }
 
 fn after(time: Duration) -> Instant {

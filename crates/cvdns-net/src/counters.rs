@@ -99,8 +99,12 @@ tally! {
         message_timeouts,
         /// Connections closed because the peer did not read its answers.
         write_timeouts,
-        /// Connections closed because a message was shorter than a header.
+        /// Connections closed because a message was shorter than a header, or broke the protocol.
         malformed,
+        /// Requests over HTTPS that were no query.
+        malformed_requests,
+        /// Connections closed because the handshake of TLS failed, or did not end in time.
+        handshake_failures,
         /// Connections lost to a panic in the responder, which is a bug and is logged.
         panics,
     }
@@ -123,8 +127,10 @@ impl TcpCounters {
         let Self { closed, evicted, stopped, malformed, panics, out_of_memory, .. } = *self;
         let Self { first_query_timeouts, idle_timeouts, message_timeouts, write_timeouts, .. } =
             *self;
+        let Self { handshake_failures, .. } = *self;
         let timeouts = first_query_timeouts + idle_timeouts + message_timeouts + write_timeouts;
         let ended = closed + evicted + stopped + malformed + panics + out_of_memory + timeouts;
+        let ended = ended + handshake_failures;
         self.accepted.saturating_sub(ended)
     }
 }

@@ -7,8 +7,6 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use socket2::{SockRef, Socket, Type};
 
-use super::responder::Transport;
-
 /// Open sockets that wait to be served again. What nobody takes is closed when this is dropped.
 #[derive(Debug, Default)]
 pub struct Inherited {
@@ -17,13 +15,22 @@ pub struct Inherited {
     is_shared: bool,
 }
 
+/// What a socket is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SocketKind {
+    /// A UDP socket.
+    Udp,
+    /// A listener of TCP.
+    Tcp,
+}
+
 /// An open socket and what it is.
 #[derive(Debug)]
 pub struct OpenSocket {
     /// The address to which it is bound.
     pub address: SocketAddr,
-    /// UDP, or a listener of TCP.
-    pub transport: Transport,
+    /// What it is.
+    pub kind: SocketKind,
     /// Its number among the UDP sockets of that address, in the order of binding; 0 for TCP.
     pub number: usize,
     /// The socket itself.
@@ -39,25 +46,25 @@ impl OpenSocket {
         let socket = SockRef::from(&descriptor);
         let unfit = |what| io::Error::new(io::ErrorKind::InvalidInput, what);
         let address = socket.local_addr()?.as_socket().ok_or_else(|| unfit("it has no address"))?;
-        let transport = match socket.r#type()? {
-            Type::DGRAM => Transport::Udp,
-            Type::STREAM if is_listener(&socket) => Transport::Tcp,
+        let kind = match socket.r#type()? {
+            Type::DGRAM => SocketKind::Udp,
+            Type::STREAM if is_listener(&socket) => SocketKind::Tcp,
             _ => return Err(unfit("it is neither a UDP socket nor a listener of TCP")),
         };
         if address.is_ipv6() && address.ip().is_unspecified() && !socket.only_v6()? {
             return Err(unfit("it takes IPv4 too (systemd: `BindIPv6Only=ipv6-only`)"));
         }
-        let number = if transport == Transport::Udp { number } else { 0 };
-        Ok(Self { address, transport, number, descriptor })
+        let number = if kind == SocketKind::Udp { number } else { 0 };
+        Ok(Self { address, kind, number, descriptor })
     }
 
     /// A name for stores of descriptors, which has no colon: `udp-0-127.0.0.1_53`.
     pub fn name(&self) -> String {
-        let Self { address, transport, number, .. } = self;
+        let Self { address, kind, number, .. } = self;
         let address = address.to_string().replace(':', "_");
-        match transport {
-            Transport::Udp => format!("udp-{number}-{address}"),
-            Transport::Tcp => format!("tcp-{address}"),
+        match kind {
+            SocketKind::Udp => format!("udp-{number}-{address}"),
+            SocketKind::Tcp => format!("tcp-{address}"),
         }
     }
 }
@@ -96,17 +103,16 @@ impl Inherited {
 
     /// Takes the listener of TCP at this address, if there is one.
     pub fn take_tcp(&mut self, address: SocketAddr) -> Option<TcpListener> {
-        self.take(address, Transport::Tcp).pop().map(TcpListener::from)
+        self.take(address, SocketKind::Tcp).pop().map(TcpListener::from)
     }
 
     /// Takes all UDP sockets of this address, in the order of their numbers.
     pub(super) fn take_udp(&mut self, address: SocketAddr) -> Vec<UdpSocket> {
-        self.take(address, Transport::Udp).into_iter().map(UdpSocket::from).collect()
+        self.take(address, SocketKind::Udp).into_iter().map(UdpSocket::from).collect()
     }
 
-    fn take(&mut self, address: SocketAddr, transport: Transport) -> Vec<OwnedFd> {
-        let is_wanted =
-            |socket: &OpenSocket| socket.address == address && socket.transport == transport;
+    fn take(&mut self, address: SocketAddr, kind: SocketKind) -> Vec<OwnedFd> {
+        let is_wanted = |socket: &OpenSocket| socket.address == address && socket.kind == kind;
         let (mut taken, left): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.sockets).into_iter().partition(is_wanted);
         self.sockets = left;

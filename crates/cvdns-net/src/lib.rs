@@ -22,6 +22,8 @@
 //! - TCP: `tcp` accepts connections within [`TcpLimits`] (`tcp_limits`). `connection_limiter`
 //!   closes one of the source that has most for a new one, as `connection_seats` decides.
 //!   `connection` serves one, with its received octets in `input` and its answers in `buffers`.
+//! - DNS over TLS, QUIC and HTTPS ([`EncryptedSettings`]): `encrypted`, by the
+//!   acceptor and the connection of TCP where there is one.
 //! - [`UnixSocket`] listens at a path of the file system (`unix_socket`), for the admin address.
 //! - [`Tallies`] count what happens (`counters`, `tallies`). `watchdog` ends the process if
 //!   answering hangs.
@@ -42,6 +44,7 @@ mod counters;
 #[cfg(target_os = "linux")]
 mod datagrams;
 pub mod descriptors;
+mod encrypted;
 mod inherited;
 pub mod input;
 mod limits;
@@ -81,7 +84,8 @@ use tokio::runtime::Handle;
 pub use connection_limiter::{Admission, ConnectionLimiter, Permit};
 pub use counters::{Counters, TcpCounters, UdpCounters};
 pub use cvdns_core::config::UdpMode;
-pub use inherited::{Inherited, OpenSocket, number_in_name};
+pub use encrypted::{Certificate, EncryptedSettings};
+pub use inherited::{Inherited, OpenSocket, SocketKind, number_in_name};
 pub use listen::BindError;
 pub use responder::{CannotGoOn, Endpoint, MakeResponder, MessageStream, Responder, Transport};
 pub use running::{Finishing, Serving};
@@ -101,6 +105,8 @@ pub struct Listeners {
     kept_workers: Option<usize>,
     /// `None` without `[xdp]`.
     xdp: Option<xdp::Xdp>,
+    /// `None` without `[tls]`.
+    encrypted: Option<encrypted::Encrypted>,
 }
 
 /// How UDP is served.
@@ -169,7 +175,7 @@ impl Listeners {
         let count = |bound: &listen::Bound| bound.udp.len();
         let kept_workers = bound.iter().map(count).find(|count| *count != workers.max(1));
         if errors.is_empty() {
-            Ok(Self { bound, backend, kept_workers, xdp: None })
+            Ok(Self { bound, backend, kept_workers, xdp: None, encrypted: None })
         } else {
             Err(errors)
         }
@@ -194,15 +200,47 @@ impl Listeners {
     pub fn share(&self) -> io::Result<Vec<OpenSocket>> {
         let mut sockets = Vec::new();
         for listen::Bound { address, udp, tcp } in &self.bound {
-            let (address, transport) = (*address, Transport::Tcp);
+            let (address, kind) = (*address, SocketKind::Tcp);
             let descriptor = tcp.try_clone()?.into();
-            sockets.push(OpenSocket { address, transport, number: 0, descriptor });
+            sockets.push(OpenSocket { address, kind, number: 0, descriptor });
             for (number, socket) in udp.iter().enumerate() {
-                let (transport, descriptor) = (Transport::Udp, socket.try_clone()?.into());
-                sockets.push(OpenSocket { address, transport, number, descriptor });
+                let (kind, descriptor) = (SocketKind::Udp, socket.try_clone()?.into());
+                sockets.push(OpenSocket { address, kind, number, descriptor });
             }
         }
+        if let Some(encrypted) = &self.encrypted {
+            sockets.extend(encrypted.share()?);
+        }
         Ok(sockets)
+    }
+
+    /// Binds the addresses of encrypted transports too. Inherited sockets of an address are taken
+    /// instead.
+    ///
+    /// Call this before privileges are given up.
+    ///
+    /// # Errors
+    /// All addresses that could not be bound. The other ones are closed.
+    pub fn with_encrypted(
+        self,
+        settings: EncryptedSettings,
+        inherited: &mut Inherited,
+    ) -> Result<Self, Vec<BindError>> {
+        let encrypted = Some(encrypted::Encrypted::bind(settings, inherited)?);
+        Ok(Self { encrypted, ..self })
+    }
+
+    /// Shows clients of encrypted transports this certificate. It is asked for at each handshake.
+    pub fn set_certificate(&mut self, certificate: Certificate) {
+        if let Some(encrypted) = &mut self.encrypted {
+            encrypted.set_certificate(certificate);
+        }
+    }
+
+    /// The bound addresses of encrypted transports, each with the name of its transport: `DoT`,
+    /// `DoQ` or `DoH`.
+    pub fn encrypted_addresses(&self) -> Vec<(&'static str, SocketAddr)> {
+        self.encrypted.iter().flat_map(encrypted::Encrypted::addresses).collect()
     }
 
     /// Serves interfaces by AF_XDP, beside the sockets. What fails is logged, and left to the
@@ -246,7 +284,8 @@ impl Listeners {
     /// and time drivers.
     ///
     /// # Errors
-    /// When the system gives no threads, or the sockets cannot be registered with the runtime.
+    /// When the system gives no threads, or the sockets cannot be registered with the runtime, or
+    /// encrypted transports have no certificate.
     pub fn serve<M: MakeResponder>(
         self,
         make: &M,
@@ -339,5 +378,5 @@ fn steering_for(workers: usize) -> io::Result<steering::Steering> {
 
 fn bind_error(address: SocketAddr, error: &io::Error) -> BindError {
     let source = io::Error::new(error.kind(), error.to_string());
-    BindError { address, transport: Transport::Udp, source }
+    BindError { address, kind: SocketKind::Udp, source }
 }

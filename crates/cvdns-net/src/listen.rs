@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::inherited::Inherited;
-use super::responder::Transport;
+use super::inherited::SocketKind;
 #[cfg(target_os = "linux")]
 use super::steering::Steering;
 
@@ -56,7 +56,7 @@ impl Bound {
                  remove it",
                 steering.workers()
             );
-            BindError { address: self.address, transport: Transport::Udp, source: io::Error::other(what) }
+            BindError { address: self.address, kind: SocketKind::Udp, source: io::Error::other(what) }
         })
     }
 }
@@ -66,20 +66,20 @@ impl Bound {
 pub struct BindError {
     /// The configured address.
     pub address: SocketAddr,
-    /// The transport whose socket failed.
-    pub transport: Transport,
+    /// What could not be bound.
+    pub kind: SocketKind,
     /// Error of the system.
     pub source: io::Error,
 }
 
 impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { address, transport, source } = self;
-        let transport = match transport {
-            Transport::Udp => "UDP",
-            Transport::Tcp => "TCP",
+        let Self { address, kind, source } = self;
+        let kind = match kind {
+            SocketKind::Udp => "UDP",
+            SocketKind::Tcp => "TCP",
         };
-        write!(f, "cannot listen on {address} ({transport}): {source}")?;
+        write!(f, "cannot listen on {address} ({kind}): {source}")?;
         match source.kind() {
             io::ErrorKind::AddrInUse => write!(
                 f,
@@ -135,10 +135,10 @@ pub(super) fn adopt(
     if tcp.is_none() && udp.is_empty() {
         return bind(address, workers);
     }
-    let failed = |transport| move |source| BindError { address, transport, source };
+    let failed = |kind| move |source| BindError { address, kind, source };
     let tcp = match tcp {
-        Some(tcp) => prepare_tcp(tcp.into()).map_err(failed(Transport::Tcp))?,
-        None => bind_tcp(address).map_err(failed(Transport::Tcp))?,
+        Some(tcp) => prepare_tcp(tcp.into()).map_err(failed(SocketKind::Tcp))?,
+        None => bind_tcp(address).map_err(failed(SocketKind::Tcp))?,
     };
     let udp = if udp.is_empty() {
         bind_all_udp(address, workers)
@@ -166,7 +166,36 @@ pub(super) fn adopt(
         };
         udp.into_iter().map(prepare).collect()
     };
-    Ok(Bound { address, udp: udp.map_err(failed(Transport::Udp))?, tcp })
+    Ok(Bound { address, udp: udp.map_err(failed(SocketKind::Udp))?, tcp })
+}
+
+/// Takes the inherited listener of `address`, or binds one. With port 0 the kernel chooses a port.
+pub(super) fn adopt_tcp(
+    address: SocketAddr,
+    inherited: &mut Inherited,
+) -> Result<(SocketAddr, TcpListener), BindError> {
+    let listener = match inherited.take_tcp(address) {
+        Some(listener) => prepare_tcp(listener.into()),
+        None => bind_tcp(address),
+    };
+    let bound = listener.and_then(|listener| Ok((listener.local_addr()?, listener)));
+    bound.map_err(|source| BindError { address, kind: SocketKind::Tcp, source })
+}
+
+/// Takes the inherited UDP socket of `address`, or binds one that nobody shares.
+pub(super) fn adopt_udp(
+    address: SocketAddr,
+    inherited: &mut Inherited,
+) -> Result<(SocketAddr, UdpSocket), BindError> {
+    let socket = match inherited.take_udp(address).pop() {
+        Some(socket) => Ok(socket),
+        None => UdpSocket::bind(address),
+    };
+    let bound = socket.and_then(|socket| {
+        socket.set_nonblocking(true)?;
+        Ok((socket.local_addr()?, socket))
+    });
+    bound.map_err(|source| BindError { address, kind: SocketKind::Udp, source })
 }
 
 /// Binds `address` with `workers` UDP sockets. With port 0 the kernel chooses a port, the same for
@@ -183,12 +212,12 @@ pub(super) fn bind(address: SocketAddr, workers: usize) -> Result<Bound, BindErr
 }
 
 fn bind_once(address: SocketAddr, workers: usize) -> Result<Bound, BindError> {
-    let failed = |transport| move |source| BindError { address, transport, source };
+    let failed = |kind| move |source| BindError { address, kind, source };
     // TCP first, as its port is exclusive. With SO_REUSEPORT, a second server of the same user
     // would otherwise receive a share of the first one's datagrams before its start fails.
-    let tcp = bind_tcp(address).map_err(failed(Transport::Tcp))?;
-    let address = tcp.local_addr().map_err(failed(Transport::Tcp))?;
-    let udp = bind_all_udp(address, workers).map_err(failed(Transport::Udp))?;
+    let tcp = bind_tcp(address).map_err(failed(SocketKind::Tcp))?;
+    let address = tcp.local_addr().map_err(failed(SocketKind::Tcp))?;
+    let udp = bind_all_udp(address, workers).map_err(failed(SocketKind::Udp))?;
     Ok(Bound { address, udp, tcp })
 }
 
@@ -321,7 +350,7 @@ mod tests {
     fn a_refused_port_says_what_it_takes() {
         let error = BindError {
             address: "127.0.0.1:53".parse().unwrap(),
-            transport: Transport::Udp,
+            kind: SocketKind::Udp,
             source: io::ErrorKind::PermissionDenied.into(),
         };
         assert!(error.to_string().contains("CAP_NET_BIND_SERVICE"), "{error}");

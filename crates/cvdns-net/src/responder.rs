@@ -99,8 +99,8 @@ pub enum Endpoint {
     /// The UDP socket with this number among those of all addresses. At any time, only one
     /// responder serves it.
     Socket(usize),
-    /// A TCP connection.
-    Connection,
+    /// A connection by this transport.
+    Connection(Transport),
 }
 
 impl<R: Responder, F: Fn() -> R + Clone + Send + Sync + 'static> MakeResponder for F {

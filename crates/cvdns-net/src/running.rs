@@ -13,13 +13,14 @@ use tokio::task::{JoinHandle as Task, spawn_blocking};
 use super::connection::Shared;
 use super::connection_limiter::ConnectionLimiter;
 use super::counters::Counters;
+use super::encrypted::Starting;
 use super::listen::Bound;
 use super::phase::Phase;
 use super::portable::Portable;
 use super::responder::MakeResponder;
 use super::source_filter::SourceFilter;
 use super::tallies::Tallies;
-use super::tcp::Acceptor;
+use super::tcp::{Acceptor, DnsOverTcp};
 use super::tcp_limits::TcpLimits;
 use super::watchdog::Watchdog;
 use super::{Listeners, UdpBackend};
@@ -61,14 +62,15 @@ impl Serving {
             xdp: super::xdp::XdpServing::default(),
         };
         let filter = SourceFilter::new(listeners.addresses());
-        let Listeners { bound, backend, xdp, .. } = listeners;
+        let Listeners { bound, backend, xdp, encrypted, .. } = listeners;
         for Bound { address, udp, tcp } in bound {
             let listener = TcpListener::from_std(tcp)?;
             let phase = serving.phase.subscribe();
-            let shared = Shared::new(limits, serving.tallies.tcp.clone(), phase);
-            let (stop, watchdog) = (serving.phase.subscribe(), serving.watchdog.clone());
-            let acceptor =
-                Acceptor::new(listener, make.clone(), limiter.clone(), shared, stop, watchdog);
+            let tally = serving.tallies.tcp.clone();
+            let shared = Shared::new(limits, tally.clone(), phase.clone());
+            let watchdog = serving.watchdog.clone();
+            let protocol = DnsOverTcp { make: make.clone(), shared, watchdog };
+            let acceptor = Acceptor::new(listener, protocol, limiter.clone(), tally, phase);
             serving.tcp_tasks.push(runtime.spawn(acceptor.run(address)));
             match &backend {
                 #[cfg(target_os = "linux")]
@@ -92,6 +94,18 @@ impl Serving {
                     }
                 }
             }
+        }
+        if let Some(encrypted) = encrypted {
+            let tallies = serving.tallies.encrypted.get_or_insert_default();
+            let tasks = encrypted.start(&Starting {
+                make,
+                limits,
+                phase: &serving.phase.subscribe(),
+                watchdog: &serving.watchdog,
+                tallies,
+                runtime,
+            })?;
+            serving.tcp_tasks.extend(tasks);
         }
         #[cfg(target_os = "linux")]
         serving.start_xdp(xdp, filter, make)?;

@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::counters::{Counters, TcpTally, UdpCounters, UdpTally};
+use super::counters::{Counters, TcpCounters, TcpTally, UdpCounters, UdpTally};
+use super::encrypted::EncryptedTallies;
+use super::responder::Transport;
 #[cfg(target_os = "linux")]
 use super::xdp::InterfaceTally;
 use super::xdp::XdpStatus;
@@ -15,6 +17,8 @@ pub struct Tallies {
     #[cfg(target_os = "linux")]
     pub(super) xdp: Vec<Arc<InterfaceTally>>,
     pub(super) tcp: Arc<TcpTally>,
+    /// `None` without `[tls]`.
+    pub(super) encrypted: Option<EncryptedTallies>,
 }
 
 /// Counts of one UDP socket since the start.
@@ -48,6 +52,17 @@ impl Tallies {
             udp += queue;
         }
         Counters { udp, tcp: self.tcp.read() }
+    }
+
+    /// The counts of the encrypted transports; there are none without `[tls]`.
+    pub fn encrypted(&self) -> impl Iterator<Item = (Transport, TcpCounters)> {
+        self.encrypted.iter().flat_map(|EncryptedTallies { dot, doq, doh }| {
+            [
+                (Transport::Tls, dot.read()),
+                (Transport::Quic, doq.read()),
+                (Transport::Https, doh.read()),
+            ]
+        })
     }
 
     /// The counts of each UDP socket.

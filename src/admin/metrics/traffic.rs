@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::encoder::MetricsEncoder;
 use crate::dnstap::DnstapState;
 use crate::logging::LogCounts;
-use cvdns_core::answer::{AnswerStats, QueryCounterSet, QueryTotals};
+use cvdns_core::answer::{AnswerStats, QueryCounterSet, QueryTotals, Transport};
 use cvdns_core::snapshot::download_reports::{DownloadCounts, ReportCounts};
 use cvdns_net::{SocketCounters, Tallies, TcpCounters, UdpCounters};
 
@@ -18,16 +18,28 @@ impl MetricsEncoder<'_, '_> {
     pub(super) fn sockets(&mut self, tallies: &Tallies, totals: &QueryTotals) -> Result<(), Error> {
         let counters = tallies.read();
         let (udp, tcp) = (counters.udp, counters.tcp);
-        let by_transport =
-            |udp, tcp| [([("transport", "udp")], udp), ([("transport", "tcp")], tcp)];
-        let received = by_transport(udp.received, tcp.received);
-        self.counters("queries_received", "Datagrams, and queries over TCP", received)?;
-        let answered = by_transport(udp.answered, tcp.answered);
-        self.counters("answers_sent", "Answers sent", answered)?;
-        self.dropped(&udp, &tcp, totals)?;
+        let encrypted = tallies.encrypted();
+        let connections: Vec<(&str, TcpCounters)> = std::iter::once((Transport::Tcp, tcp))
+            .chain(encrypted)
+            .map(|(transport, counters)| (transport.label(), counters))
+            .collect();
+        let by_transport = |of_udp: u64, figure: fn(&TcpCounters) -> u64| {
+            let others = connections.iter().map(move |(transport, of)| (*transport, figure(of)));
+            let all = std::iter::once(("udp", of_udp)).chain(others);
+            all.map(|(transport, count)| ([("transport", transport)], count)).collect::<Vec<_>>()
+        };
+        let help = "Datagrams, and queries over connections";
+        self.counters("queries_received", help, by_transport(udp.received, |of| of.received))?;
+        self.counters(
+            "answers_sent",
+            "Answers sent",
+            by_transport(udp.answered, |of| of.answered),
+        )?;
+        self.dropped(&udp, &connections, totals)?;
         let help = "Datagrams that could not be received";
         self.counter("udp_receive_errors", help, udp.receive_errors)?;
         self.connections(&tcp)?;
+        self.encrypted(tallies)?;
         let sockets: Vec<(SocketCounters, [String; 2])> = tallies
             .sockets()
             .map(|socket| (socket, [socket.address.to_string(), socket.number.to_string()]))
@@ -45,10 +57,10 @@ impl MetricsEncoder<'_, '_> {
     fn dropped(
         &mut self,
         udp: &UdpCounters,
-        tcp: &TcpCounters,
+        connections: &[(&str, TcpCounters)],
         totals: &QueryTotals,
     ) -> Result<(), Error> {
-        let reasons = [
+        let of_udp = [
             ("udp", "no_query", totals.ignored),
             ("udp", "rate_limit", totals.limited_dropped),
             ("udp", "no_return_address", udp.unanswerable),
@@ -56,9 +68,9 @@ impl MetricsEncoder<'_, '_> {
             ("udp", "not_unicast", udp.not_unicast),
             ("udp", "send_error", udp.send_errors),
             ("udp", "panic", udp.panics),
-            ("tcp", "no_query", tcp.dropped),
         ];
-        let labelled = reasons.map(|(transport, reason, count)| {
+        let others = connections.iter().map(|(transport, of)| (*transport, "no_query", of.dropped));
+        let labelled = of_udp.into_iter().chain(others).map(|(transport, reason, count)| {
             ([("transport", transport), ("reason", reason)], count)
         });
         self.counters("queries_dropped", "Received messages without an answer, by reason", labelled)
@@ -74,24 +86,44 @@ impl MetricsEncoder<'_, '_> {
             "TCP connections that could not be accepted",
             tcp.accept_errors,
         )?;
-        let ends = [
-            ("closed", tcp.closed),
-            ("evicted", tcp.evicted),
-            ("idle", tcp.idle_timeouts),
-            ("malformed", tcp.malformed),
-            ("no_memory", tcp.out_of_memory),
-            ("no_query", tcp.first_query_timeouts),
-            ("panic", tcp.panics),
-            ("slow_query", tcp.message_timeouts),
-            ("slow_reader", tcp.write_timeouts),
-            ("stopped", tcp.stopped),
-        ];
-        let labelled = ends.map(|(how, count)| ([("how", how)], count));
+        let labelled = ends(tcp).map(|(how, count)| ([("how", how)], count));
         self.counters(
             "tcp_connections_ended",
             "TCP connections that ended, by how they ended",
             labelled,
         )
+    }
+
+    /// Counters of encrypted transports; none without `[tls]`.
+    fn encrypted(&mut self, tallies: &Tallies) -> Result<(), Error> {
+        let all: Vec<(&str, TcpCounters)> = tallies
+            .encrypted()
+            .map(|(transport, counters)| (transport.label(), counters))
+            .collect();
+        if all.is_empty() {
+            return Ok(());
+        }
+        let each = |figure: fn(&TcpCounters) -> u64| {
+            all.iter().map(move |(transport, of)| ([("transport", *transport)], figure(of)))
+        };
+        let help = "Open encrypted connections, those whose handshake is under way included";
+        self.gauges("encrypted_connections", help, each(TcpCounters::open))?;
+        let help = "Encrypted connections that got a seat";
+        self.counters("encrypted_connections_accepted", help, each(|of| of.accepted))?;
+        let help = "Encrypted connections closed at once because their client had too many";
+        self.counters("encrypted_connections_refused", help, each(|of| of.refused))?;
+        let help = "Requests over HTTPS that were no query";
+        let refused = all.iter().map(|(_, of)| of.malformed_requests).sum();
+        self.counter("https_requests_refused", help, refused)?;
+        let ended = all.iter().flat_map(|(transport, of)| {
+            let handshake = ("handshake", of.handshake_failures);
+            ends(of)
+                .into_iter()
+                .chain([handshake])
+                .map(move |(how, count)| ([("transport", *transport), ("how", how)], count))
+        });
+        let help = "Encrypted connections that ended, by how they ended";
+        self.counters("encrypted_connections_ended", help, ended)
     }
 
     /// Counters of query samples and of the log.
@@ -130,9 +162,15 @@ impl MetricsEncoder<'_, '_> {
     }
 
     /// Counters of queries and of how they were answered.
-    pub(super) fn queries(&mut self, tallies: &QueryCounterSet) -> Result<(), Error> {
-        let both = [("udp", tallies.udp()), ("tcp", tallies.tcp())];
-        let queries = both.iter().flat_map(|(transport, counted)| {
+    pub(super) fn queries(
+        &mut self,
+        tallies: &Tallies,
+        counted: &QueryCounterSet,
+    ) -> Result<(), Error> {
+        let all: Vec<(&str, QueryTotals)> = served(tallies)
+            .map(|transport| (transport.label(), counted.totals(transport)))
+            .collect();
+        let queries = all.iter().flat_map(|(transport, counted)| {
             counted.queries.iter().map(move |(kind, count)| {
                 let labels = [
                     ("transport", *transport),
@@ -164,9 +202,9 @@ impl MetricsEncoder<'_, '_> {
                 |c| c.fail_open,
             ),
         ];
-        self.protection(&both)?;
+        self.protection(&all)?;
         figures.into_iter().try_for_each(|(name, help, figure)| {
-            let labelled = both
+            let labelled = all
                 .iter()
                 .map(|(transport, counted)| ([("transport", *transport)], figure(counted)));
             self.counters(name, help, labelled)
@@ -174,8 +212,9 @@ impl MetricsEncoder<'_, '_> {
     }
 
     /// Counters of the rate limit and of cookies.
-    fn protection(&mut self, both: &[(&str, QueryTotals); 2]) -> Result<(), Error> {
-        let [(_, udp), _] = both;
+    fn protection(&mut self, all: &[(&str, QueryTotals)]) -> Result<(), Error> {
+        // Only UDP is limited.
+        let Some((_, udp)) = all.first() else { return Ok(()) };
         let actions = [
             ("truncated", udp.limited),
             ("dropped", udp.limited_dropped),
@@ -183,7 +222,7 @@ impl MetricsEncoder<'_, '_> {
         ];
         let labelled = actions.map(|(action, count)| ([("action", action)], count));
         self.counters("rate_limited", "Answers over the rate limit, by what was done", labelled)?;
-        let cookies = both.iter().flat_map(|(transport, counted)| {
+        let cookies = all.iter().flat_map(|(transport, counted)| {
             let outcomes = [
                 ("valid", counted.cookies_valid),
                 ("invalid", counted.cookies_invalid),
@@ -229,4 +268,26 @@ impl MetricsEncoder<'_, '_> {
         let help = "Queries for ping names that are no valid report";
         self.counter("ping_reports_malformed", help, reports.malformed)
     }
+}
+
+/// How connections ended, and how many did.
+fn ends(of: &TcpCounters) -> [(&'static str, u64); 10] {
+    [
+        ("closed", of.closed),
+        ("evicted", of.evicted),
+        ("idle", of.idle_timeouts),
+        ("malformed", of.malformed),
+        ("no_memory", of.out_of_memory),
+        ("no_query", of.first_query_timeouts),
+        ("panic", of.panics),
+        ("slow_query", of.message_timeouts),
+        ("slow_reader", of.write_timeouts),
+        ("stopped", of.stopped),
+    ]
+}
+
+/// The transports that this server has.
+fn served(tallies: &Tallies) -> impl Iterator<Item = Transport> {
+    let encrypted = tallies.encrypted().map(|(transport, _)| transport);
+    [Transport::Udp, Transport::Tcp].into_iter().chain(encrypted)
 }

@@ -6,12 +6,12 @@ use std::time::Instant;
 use super::memory::TrafficMemory;
 use crate::admin::status::Status;
 use crate::admin::view::ServerView;
-use cvdns_core::answer::QueryTotals;
+use cvdns_core::answer::{QueryTotals, Transport};
 use cvdns_pages::operator::{CountGroup, CountRow, Traffic};
 
 /// The counts of a status, with their latest growth.
 pub(super) fn of(view: &ServerView, status: &Status, memory: &TrafficMemory) -> Traffic {
-    let mut groups = groups(status, &view.queries.udp());
+    let mut groups = groups(status, &view.queries.totals(Transport::Udp));
     let recent = memory.compare(&mut groups, Instant::now());
     Traffic {
         since: status.started,

@@ -9,7 +9,6 @@ use serde::Serialize;
 
 use super::sample::Sample;
 use crate::logging::MAX_PIECE;
-use cvdns_core::answer::Transport;
 
 /// One answer with its question.
 #[derive(Debug, Serialize)]
@@ -18,7 +17,7 @@ struct SampleLine {
     time: Timestamp,
     /// The client's address and port.
     client: String,
-    /// `udp` or `tcp`.
+    /// `udp`, `tcp`, `tls`, `quic` or `https`.
     transport: &'static str,
     /// QNAME in presentation format, with a final dot; null if it could not be read.
     name: Option<String>,
@@ -53,10 +52,7 @@ pub(super) fn json_line(sample: &Sample, time: Timestamp) -> String {
     let mut line = SampleLine {
         time,
         client: sample.client.to_string(),
-        transport: match sample.transport {
-            Transport::Udp => "udp",
-            Transport::Tcp => "tcp",
-        },
+        transport: sample.transport.label(),
         name: None,
         rtype: None,
         class: None,
@@ -157,7 +153,11 @@ mod tests {
             builder.push((Name::root_ref(), Class::IN, Ttl::from_secs(60), address)).unwrap();
         }
         let client = "[2001:db8:1111:2222:3333:4444:5555:6666]:65535".parse().unwrap();
-        Sample { octets: builder.finish().into_boxed_slice(), client, transport: Transport::Tcp }
+        Sample {
+            octets: builder.finish().into_boxed_slice(),
+            client,
+            transport: cvdns_core::answer::Transport::Tcp,
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ use super::protocol::{
 use super::successor::Successor;
 use crate::admin::ServerCondition;
 use cvdns_io::{MAX_DESCRIPTORS, private_socket};
-use cvdns_net::{OpenSocket, Transport, XdpHandover};
+use cvdns_net::{OpenSocket, SocketKind, XdpHandover};
 
 /// What a running server offers.
 pub(crate) struct Offer {
@@ -169,11 +169,11 @@ fn send_offer(
     offer: &Offer,
 ) -> Result<(), super::protocol::Broken> {
     let described = offer.sockets.iter().map(|socket| {
-        let OpenSocket { address, transport, number, descriptor } = socket;
+        let OpenSocket { address, kind, number, descriptor } = socket;
         let (address, number) = (*address, *number);
-        let description = match transport {
-            Transport::Udp => OfferedSocket::Udp { address, number },
-            Transport::Tcp => OfferedSocket::Tcp { address },
+        let description = match kind {
+            SocketKind::Udp => OfferedSocket::Udp { address, number },
+            SocketKind::Tcp => OfferedSocket::Tcp { address },
         };
         (description, descriptor.as_fd())
     });

@@ -7,7 +7,7 @@
 
 use super::body::{self, Body, SectionCounts};
 use super::parsed_query::ParsedQuery;
-use super::request::{Clock, MessageBuffer, Peer, Transport};
+use super::request::{Clock, MessageBuffer, Peer};
 use crate::config::Explain;
 use crate::decision::{NameMatch, find};
 use crate::explain::{
@@ -62,7 +62,7 @@ pub(super) fn diagnose<'s>(
     }
     // Their answers are many times as long as the question, which a stranger may ask in the name of
     // somebody else. Over TCP and with a cookie that is not possible.
-    let is_verified = peer.transport == Transport::Tcp
+    let is_verified = peer.transport.is_verified()
         || parsed.has_valid_cookie()
         || Explain::Local.allows(peer.client.ip());
     if !is_verified && topic != Topic::Whoami {
@@ -88,9 +88,8 @@ pub(super) fn diagnose<'s>(
         }
         Topic::Feed => (feed_strings(snapshot, &FeedInfo::of(&snapshot.meta, now)), None),
         Topic::Whoami => {
-            let transport = if peer.transport == Transport::Udp { "udp" } else { "tcp" };
             let ecs = parsed.query.edns.and_then(|edns| edns.ecs);
-            (whoami_strings(peer.client, transport, ecs), None)
+            (whoami_strings(peer.client, peer.transport.label(), ecs), None)
         }
     };
     snapshot.budget.spend(now.as_microsecond(), clock().as_microsecond());

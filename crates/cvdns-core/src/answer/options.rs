@@ -4,7 +4,7 @@ use crate::snapshot::extended_error::ExtendedError;
 use crate::snapshot::inputs::Settings;
 use crate::wire::cookie::AnswerCookie;
 use crate::wire::edns::{ClientSubnet, Edns, Keepalive, option};
-use crate::wire::rtype;
+use crate::wire::{MAX_MESSAGE, rtype};
 
 /// Size in octets of an OPT record without options: root, type, class, TTL, length.
 const EMPTY: usize = 11;
@@ -24,7 +24,12 @@ pub(super) struct Opt<'o> {
     pub ecs: Option<ClientSubnet>,
     /// The cookie, if the query has one (RFC 7873).
     pub cookie: Option<AnswerCookie>,
+    /// Whether the message is padded (RFC 7830).
+    pub padded: bool,
 }
+
+/// The length of a padded answer in octets is a multiple of this (RFC 8467 section 4.1).
+const BLOCK: usize = 468;
 
 impl<'o> Opt<'o> {
     /// The OPT record that answers a query's. `idle` is the idle timeout of a connection, in units
@@ -42,16 +47,17 @@ impl<'o> Opt<'o> {
             keepalive: idle.filter(|_| edns.keepalive == Keepalive::Asked),
             ecs: edns.ecs,
             cookie,
+            padded: false,
         }
     }
 
     /// The record of an answer that says no more than it must.
     pub(super) fn bare(settings: &Settings, dnssec_ok: bool, cookie: Option<AnswerCookie>) -> Self {
         let udp_size = settings.udp_size;
-        Self { udp_size, dnssec_ok, nsid: None, keepalive: None, ecs: None, cookie }
+        Self { udp_size, dnssec_ok, nsid: None, keepalive: None, ecs: None, cookie, padded: false }
     }
 
-    /// Size of the record in octets, without an extended error.
+    /// Size of the record in octets, without an extended error and padding.
     pub(super) fn size(&self) -> usize {
         let nsid = self.nsid.map_or(0, |nsid| 4 + nsid.len());
         let ecs = self.ecs.map_or(0, |ecs| 8 + ecs.address_length());
@@ -69,7 +75,9 @@ impl<'o> Opt<'o> {
         scope: u8,
         ede: Option<ExtendedError<'_>>,
     ) -> Option<usize> {
-        let end = at + self.size() + ede.map_or(0, |ede| ede.size());
+        let unpadded = at + self.size() + ede.map_or(0, |ede| ede.size());
+        let padding = if self.padded { padding(unpadded, buffer.len()) } else { None };
+        let end = unpadded + padding.map_or(0, |zeros| 4 + zeros.len());
         let slot = buffer.get_mut(at..end)?;
         let (head, mut rest) = slot.split_first_chunk_mut::<EMPTY>()?;
         let [size1, size0] = self.udp_size.to_be_bytes();
@@ -104,10 +112,24 @@ impl<'o> Opt<'o> {
             rest = put(rest, option::COOKIE, &[], cookie)?;
         }
         if let Some(ExtendedError(data)) = ede {
-            put(rest, option::EDE, &[], data)?;
+            rest = put(rest, option::EDE, &[], data)?;
+        }
+        if let Some(zeros) = padding {
+            put(rest, option::PADDING, &[], zeros)?;
         }
         Some(end)
     }
+}
+
+/// What pads a message of this length to the next multiple of the block, with the head of the
+/// option, or as far as there is room. `None` if there is no room for the head. Zeros are what RFC
+/// 7830 section 3 recommends.
+#[cold]
+fn padding(length: usize, room: usize) -> Option<&'static [u8]> {
+    static ZEROS: [u8; BLOCK] = [0; BLOCK];
+    let begun = length.checked_add(4)?;
+    let padded = begun.next_multiple_of(BLOCK).min(room.min(MAX_MESSAGE));
+    ZEROS.get(..padded.checked_sub(begun)?)
 }
 
 /// Writes an option with the data `head` and `tail`; returns the room behind it.

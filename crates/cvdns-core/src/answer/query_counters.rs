@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::request::Transport;
 use crate::snapshot::name_class::NameClass;
 use crate::wire::cookie::ServerPart;
 use crate::wire::query::Query;
@@ -56,7 +57,8 @@ pub struct CounterHandle {
 pub struct QueryCounterSet {
     /// Counters for each UDP socket.
     sockets: Arc<[Arc<QueryCounters>]>,
-    connections: Arc<QueryCounters>,
+    /// Counters for all connections of each transport but UDP.
+    connections: [Arc<QueryCounters>; Transport::ALL.len() - 1],
 }
 
 /// Sums of counters.
@@ -227,30 +229,38 @@ impl QueryCounterSet {
     /// Counters for this many UDP sockets, and for connections.
     pub fn new(sockets: usize) -> Self {
         let sockets = (0..sockets).map(|_| Arc::default()).collect();
-        Self { sockets, connections: Arc::default() }
+        Self { sockets, connections: Default::default() }
     }
 
     /// The handle of the thread that serves a UDP socket.
     pub fn of_socket(&self, number: usize) -> CounterHandle {
         match self.sockets.get(number) {
             Some(query_counters) => CounterHandle::own(query_counters.clone(), number + 1),
-            None => self.of_connections(),
+            None => self.of_connections(Transport::Tcp),
         }
     }
 
-    /// The handle of a connection; all connections share their counters.
-    pub fn of_connections(&self) -> CounterHandle {
-        CounterHandle::shared(self.connections.clone())
+    /// The handle of a connection; all connections of a transport share their counters.
+    pub fn of_connections(&self, transport: Transport) -> CounterHandle {
+        let [tcp, tls, quic, https] = &self.connections;
+        let query_counters = match transport {
+            Transport::Udp | Transport::Tcp => tcp,
+            Transport::Tls => tls,
+            Transport::Quic => quic,
+            Transport::Https => https,
+        };
+        CounterHandle::shared(query_counters.clone())
     }
 
-    /// Sums over UDP queries.
-    pub fn udp(&self) -> QueryTotals {
-        QueryCounters::sum(self.sockets.iter().map(|query_counters| &**query_counters))
-    }
-
-    /// Sums over TCP queries.
-    pub fn tcp(&self) -> QueryTotals {
-        QueryCounters::sum(std::iter::once(&*self.connections))
+    /// Sums over the queries of a transport.
+    pub fn totals(&self, transport: Transport) -> QueryTotals {
+        match transport {
+            Transport::Udp => QueryCounters::sum(self.sockets.iter().map(|counters| &**counters)),
+            connections => {
+                let counters = self.of_connections(connections).query_counters;
+                QueryCounters::sum(std::iter::once(&*counters))
+            }
+        }
     }
 }
 

@@ -7,13 +7,56 @@ use jiff::Timestamp;
 
 use crate::abuse::Ticks;
 
-/// The transport by which a query came; it limits the answer's length.
+/// The transport by which a query came. Over UDP an answer has at most as many octets as client and
+/// server accept (RFC 6891), over all others 65,535.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Transport {
-    /// A datagram: the answer has at most as many octets as client and server accept (RFC 6891).
+    /// A datagram.
     Udp,
-    /// A connection: the answer has at most 65,535 octets (RFC 7766).
+    /// A connection (RFC 7766).
     Tcp,
+    /// A connection over TLS (RFC 7858).
+    Tls,
+    /// A stream of a QUIC connection (RFC 9250).
+    Quic,
+    /// An exchange over HTTPS (RFC 8484).
+    Https,
+}
+
+impl Transport {
+    /// All transports.
+    pub const ALL: [Self; 5] = [Self::Udp, Self::Tcp, Self::Tls, Self::Quic, Self::Https];
+
+    /// Its name in metrics, logs and explanations.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+            Self::Quic => "quic",
+            Self::Https => "https",
+        }
+    }
+
+    /// Whether the client has shown that it receives what is sent to its address: all but UDP do
+    /// before the first query.
+    #[inline]
+    pub fn is_verified(self) -> bool {
+        self != Self::Udp
+    }
+
+    /// Whether the idle timeout of the connection means anything to the client (RFC 7828). QUIC and
+    /// HTTP have timeouts of their own (RFC 9250 section 5.5.2).
+    #[inline]
+    pub fn has_keepalive(self) -> bool {
+        matches!(self, Self::Tcp | Self::Tls)
+    }
+
+    /// Whether answers are padded for clients that pad their queries (RFC 7830 section 6).
+    #[inline]
+    pub fn is_encrypted(self) -> bool {
+        matches!(self, Self::Tls | Self::Quic | Self::Https)
+    }
 }
 
 /// Returns the current time.

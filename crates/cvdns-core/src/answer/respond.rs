@@ -278,8 +278,11 @@ fn answer(
     if let Some(checked) = &parsed.cookie {
         state.counters.count_cookie(checked.is_valid, query);
     }
-    let idle = state.idle.filter(|_| peer.transport == Transport::Tcp);
-    let opt = query.edns.as_ref().map(|edns| Opt::new(edns, settings, idle, cookie));
+    let idle = state.idle.filter(|_| peer.transport.has_keepalive());
+    let opt = query.edns.as_ref().map(|edns| Opt {
+        padded: edns.padding && peer.transport.is_encrypted(),
+        ..Opt::new(edns, settings, idle, cookie)
+    });
     let limit = limit(parsed, settings.udp_size, peer.transport).min(buffer.len());
     let body = body(snapshot, parsed, state, peer, buffer, limit)?;
     let Finished { end, truncated } = finish(buffer, query, body, opt, limit)?;
@@ -302,7 +305,7 @@ fn body<'s>(
     if query.edns.is_some_and(|edns| edns.version > 0) {
         return Some(Body::code(rcode::BADVERS));
     }
-    if peer.transport == Transport::Tcp
+    if peer.transport.has_keepalive()
         && query.edns.is_some_and(|edns| edns.keepalive == Keepalive::Malformed)
     {
         state.labels.class = NameClass::Malformed;
@@ -396,7 +399,7 @@ fn decided<'s>(
     let placed = decision.client.filter(|_| query.subnet().is_some());
     let scope = placed.map_or(0, |place| place.scope);
     let question_end = query.question_end;
-    let is_verified = peer.transport == Transport::Tcp || parsed.has_valid_cookie();
+    let is_verified = peer.transport.is_verified() || parsed.has_valid_cookie();
     // Whoever may be a forger gets the question three times at most, before the records at the end.
     let alias_limit = if is_verified { limit } else { 2 * question_end };
     let message = MessageBuffer { buffer, question_end, limit, alias_limit };
@@ -436,12 +439,12 @@ fn count(snapshot: &Snapshot, state: &State, query: &Query, rcode: u16, truncate
 /// Most octets of the answer. `ours` is the most that the server sends over UDP (`edns-udp-size`).
 fn limit(parsed: &ParsedQuery, ours: u16, transport: Transport) -> usize {
     match (transport, &parsed.query.edns) {
-        (Transport::Tcp, _) => MAX_MESSAGE,
         (Transport::Udp, None) => PLAIN_UDP,
         (Transport::Udp, Some(edns)) => {
             let most = usize::from(edns.udp_size.min(ours));
             if parsed.has_valid_cookie() { most } else { most.min(UNVERIFIED_UDP) }
         }
+        (Transport::Tcp | Transport::Tls | Transport::Quic | Transport::Https, _) => MAX_MESSAGE,
     }
 }
 

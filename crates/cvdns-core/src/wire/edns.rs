@@ -3,7 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::cookie::QueryCookie;
-use super::u16_at;
+use super::records::Records;
+use super::{rtype, u16_at};
 
 /// Option codes (IANA "DNS EDNS0 Option Codes").
 pub mod option {
@@ -15,8 +16,16 @@ pub mod option {
     pub const COOKIE: u16 = 10;
     /// TCP keepalive: the idle timeout of a connection (RFC 7828).
     pub const KEEPALIVE: u16 = 11;
+    /// Padding (RFC 7830).
+    pub const PADDING: u16 = 12;
     /// Extended DNS error (RFC 8914).
     pub const EDE: u16 = 15;
+}
+
+/// Whether a message has an OPT record with the TCP keepalive option, be it well-formed or not.
+pub fn has_keepalive(message: &[u8]) -> bool {
+    let mut opts = Records::new(message).filter(|record| record.rtype == rtype::OPT);
+    opts.any(|opt| has_option(opt.rdata, option::KEEPALIVE))
 }
 
 /// Contents of a query's OPT record.
@@ -33,6 +42,8 @@ pub struct Edns {
     pub nsid: bool,
     /// Whether the query has the TCP keepalive option.
     pub keepalive: Keepalive,
+    /// Whether the query is padded (RFC 7830).
+    pub padding: bool,
     /// The client subnet, which is well-formed.
     pub ecs: Option<ClientSubnet>,
     /// The cookie, which has a valid length. Without a cookie in the query, and if cookies are not
@@ -95,6 +106,7 @@ impl Edns {
             dnssec_ok: flags & 0x80 != 0,
             nsid: false,
             keepalive: Keepalive::Absent,
+            padding: false,
             ecs: None,
             cookie: None,
         }
@@ -108,7 +120,7 @@ impl Edns {
         // Options of another version may have any form. The answer is BADVERS whatever they hold,
         // with the server's identifier on request, so that users can tell which server sent it.
         if self.version != 0 {
-            self.nsid = asks_for_nsid(rest);
+            self.nsid = has_option(rest, option::NSID);
             return Ok(());
         }
         while !rest.is_empty() {
@@ -122,6 +134,7 @@ impl Edns {
                     self.keepalive = Keepalive::Asked;
                 }
                 option::KEEPALIVE => self.keepalive = Keepalive::Malformed,
+                option::PADDING => self.padding = true,
                 option::ECS if honoured.ecs => {
                     if self.ecs.is_some() {
                         return Err(OptError::ClientSubnet);
@@ -141,14 +154,14 @@ impl Edns {
 
 /// Whether NSID is among the options, up to the first that is cut off.
 #[cold]
-fn asks_for_nsid(mut rest: &[u8]) -> bool {
+fn has_option(mut rest: &[u8], wanted: u16) -> bool {
     // Each iteration consumes at least four octets.
     while let Some((head, data)) = rest.split_first_chunk::<4>() {
         let [code1, code0, length1, length0] = *head;
         let Some(next) = data.get(usize::from(u16::from_be_bytes([length1, length0]))..) else {
             return false;
         };
-        if u16::from_be_bytes([code1, code0]) == option::NSID {
+        if u16::from_be_bytes([code1, code0]) == wanted {
             return true;
         }
         rest = next;

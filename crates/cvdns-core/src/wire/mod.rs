@@ -1,13 +1,16 @@
-//! The DNS wire format: names, incoming queries, EDNS with client subnet and cookie, TSIG, and a
-//! writer of messages.
+//! The DNS wire format: names, incoming queries, EDNS with client subnet and cookie, TSIG, the
+//! records of any message, and a writer of messages.
 
 pub mod cookie;
 pub mod edns;
 pub mod lower;
 pub mod name;
 pub mod query;
+pub mod records;
 pub mod tsig;
 pub mod writer;
+
+pub use records::lifetime;
 
 /// RR types with special treatment in answers (IANA "Domain Name System (DNS) Parameters").
 pub mod rtype {

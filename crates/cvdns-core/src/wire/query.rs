@@ -191,7 +191,7 @@ fn has_opt(message: &[u8]) -> bool {
 }
 
 /// End of the name at offset `at`, which may be compressed.
-fn skip_name(message: &[u8], mut at: usize) -> Option<usize> {
+pub(super) fn skip_name(message: &[u8], mut at: usize) -> Option<usize> {
     loop {
         let length = *message.get(at)?;
         match length {

@@ -70,8 +70,9 @@ fn sums_are_the_same_in_whatever_order_snapshots_are_freed() {
         state.publisher.queries().clone(),
         Observing::default(),
     );
-    let mut answerers = [Endpoint::Socket(0), Endpoint::Socket(1), Endpoint::Connection]
-        .map(|endpoint| make.make(endpoint));
+    let mut answerers =
+        [Endpoint::Socket(0), Endpoint::Socket(1), Endpoint::Connection(Transport::Tcp)]
+            .map(|endpoint| make.make(endpoint));
     let (mut answers, mut serial) = (0, 1_763_800_000u64);
     let mut next = |state: &mut ServerState| {
         serial += 1;
@@ -117,8 +118,12 @@ fn no_answer_is_lost_or_counted_twice() {
         Observing::default(),
     );
     let done = AtomicBool::new(false);
-    let endpoints =
-        [Endpoint::Socket(0), Endpoint::Socket(1), Endpoint::Connection, Endpoint::Connection];
+    let endpoints = [
+        Endpoint::Socket(0),
+        Endpoint::Socket(1),
+        Endpoint::Connection(Transport::Tcp),
+        Endpoint::Connection(Transport::Tcp),
+    ];
     scope(|threads| {
         let reader = threads.spawn(|| {
             let mut before = AnswerStats::default();
@@ -156,5 +161,8 @@ fn no_answer_is_lost_or_counted_twice() {
     let counted = |counted: cvdns_core::answer::QueryTotals| {
         counted.queries.iter().map(|(_, count)| count).sum::<u64>()
     };
-    assert_eq!((counted(tallies.udp()), counted(tallies.tcp())), (expected / 2, expected / 2));
+    assert_eq!(
+        (counted(tallies.totals(Transport::Udp)), counted(tallies.totals(Transport::Tcp))),
+        (expected / 2, expected / 2)
+    );
 }
