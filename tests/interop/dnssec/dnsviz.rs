@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use super::exported::exported;
-use super::{Keys, ORIGIN, Signed, files};
+use super::{Keys, ORIGIN, Signed};
+use crate::support::daemon::Files;
 use crate::support::tools::{Peer, output, tool_of};
 
 /// Names of all kinds: with mirrors, static, of wildcards, aliases, without the type, and none.
@@ -29,6 +30,13 @@ const NAMES: [&str; 17] = [
     "a.b.nothing.clam.example",
 ];
 
+/// The files, with name servers at an address of loopback where nobody is: dnsviz also asks those.
+fn files() -> Files {
+    let files = super::files();
+    let zone = files.text("clam.zone").replace("192.0.2.1\n", "127.9.9.9\n");
+    files.with("clam.zone", zone.replacen("192.0.2.2\n", "127.9.9.9\n", 1))
+}
+
 /// What `dnsviz print` says of these names at a server, with these trusted keys. The files are left
 /// in `dir`.
 fn seen(dir: &Path, port: u16, names: &[&str], anchors: &[String]) -> String {
@@ -36,9 +44,12 @@ fn seen(dir: &Path, port: u16, names: &[&str], anchors: &[String]) -> String {
     fs::write(&trusted, anchors.join("\n") + "\n").expect("the anchors");
     let mut probe = tool_of("dnsviz", "install dnsviz");
     probe.args(["probe", "-d", "1", "-4", "-A", "-E", "-R", "A,AAAA,MX,TXT,CDS,CDNSKEY"]);
-    // With `+` nobody else is asked: the zone has no parent here.
-    let server = format!("{ORIGIN}+:ns1.{ORIGIN}=127.0.0.1:{port}");
-    output(probe.args(["-a", ORIGIN, "-x", &server, "-o"]).arg(&probed).args(names));
+    // With `+` no parent is asked, for the zone has none here. Root servers would be asked who serves
+    // the zone: this one stands for them, so that nothing leaves loopback.
+    for zone in [".", ORIGIN] {
+        probe.args(["-x", &format!("{zone}+:ns1.{ORIGIN}=127.0.0.1:{port}")]);
+    }
+    output(probe.args(["-a", ORIGIN, "-o"]).arg(&probed).args(names));
     let mut print = tool_of("dnsviz", "install dnsviz");
     // Loopback addresses are private ones.
     output(print.args(["print", "-P", "-r"]).arg(&probed).arg("-t").arg(&trusted))
