@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use cvdns_core::dnssec::Lifetime;
+use cvdns_core::dnssec::{Lifetime, ZoneSigning};
 use cvdns_core::problem::plural;
 use cvdns_core::snapshot::Snapshot;
 use cvdns_core::snapshot::signatures::SignatureStore;
@@ -51,6 +51,8 @@ pub struct SigningStatus {
     pub renewal: Option<Timestamp>,
     /// When the first signature expires.
     pub expiry: Option<Timestamp>,
+    /// Seconds for which signatures are valid, of the zone where they are so for the shortest time.
+    pub validity: u64,
     /// The latest moment for which anything was signed, if the clock is behind it.
     pub ahead_of_clock: Option<Timestamp>,
 }
@@ -60,9 +62,10 @@ impl SigningStatus {
     pub fn of(snapshot: &Snapshot, condition: &SigningCondition) -> Option<Self> {
         let Lifetime { renewal, expiration } = snapshot.signatures.lifetime()?;
         let (places, empty) = snapshot.signatures.places();
-        let signed = snapshot.static_data.zones.iter().filter(|zone| zone.signing.is_some());
+        let signed: Vec<&ZoneSigning> =
+            snapshot.static_data.zones.iter().filter_map(|zone| zone.signing.as_deref()).collect();
         Some(Self {
-            zones: signed.count(),
+            zones: signed.len(),
             made: condition.store.made(),
             failed: condition.store.failed(),
             places,
@@ -70,6 +73,7 @@ impl SigningStatus {
             octets: snapshot.signatures.octets(),
             renewal: Timestamp::from_second(renewal).ok(),
             expiry: Timestamp::from_second(expiration).ok(),
+            validity: signed.iter().map(|of| of.validity.as_secs()).min().unwrap_or_default(),
             ahead_of_clock: condition.ahead_of_clock,
         })
     }

@@ -280,7 +280,12 @@ fn overlap(a: IpAddr, a_length: u8, b: IpAddr, b_length: u8) -> bool {
 
 /// The feed document.
 pub fn feed(serial: u64, states: &States) -> String {
-    let now = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second()).expect("now");
+    feed_of(serial, jiff::Timestamp::now(), states)
+}
+
+/// The same, made at this moment.
+pub fn feed_of(serial: u64, generated: jiff::Timestamp, states: &States) -> String {
+    let now = jiff::Timestamp::from_second(generated.as_second()).expect("a moment");
     let mirrors: Vec<String> = states
         .iter()
         .map(|(host, state)| format!("\"{host}\": {{ \"state\": \"{state}\" }}"))

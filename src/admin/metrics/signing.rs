@@ -33,6 +33,8 @@ impl MetricsEncoder<'_, '_> {
         self.gauge("dnssec_renewal_timestamp_seconds", help, second(status.renewal))?;
         let help = "When the first signature expires";
         self.gauge("dnssec_expiry_timestamp_seconds", help, second(status.expiry))?;
+        let help = "For how long signatures are valid, in the zone where that is shortest";
+        self.gauge("dnssec_validity_seconds", help, status.validity)?;
         let help = "1 if the clock is behind a moment for which was signed already, otherwise 0";
         let is_behind = u64::from(status.ahead_of_clock.is_some());
         self.gauge("dnssec_clock_is_behind", help, is_behind)

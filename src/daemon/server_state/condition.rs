@@ -62,7 +62,7 @@ impl ServerState {
             self.release.errors().first().cloned(),
             no_record.then(|| "no release: there is no record".to_owned()),
             no_mirror_up(snapshot),
-            self.expired_signatures(snapshot),
+            self.invalid_signatures(snapshot),
         ];
         reasons.into_iter().flatten().chain(self.unavailable_zones()).collect()
     }

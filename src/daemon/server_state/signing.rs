@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::ServerState;
-use cvdns_core::dnssec::Lifetime;
+use cvdns_core::dnssec::{CLOCK_SKEW, Lifetime};
 use cvdns_core::health::{Feed, HealthInputs};
 use cvdns_core::snapshot::{Now, Snapshot};
 
@@ -24,7 +24,8 @@ impl ServerState {
 
     /// Signs what a snapshot answers that is about to be published.
     pub(super) fn sign(&mut self, snapshot: &mut Snapshot, now: Timestamp) {
-        self.signer.sign(snapshot, &self.publisher.newest(), now);
+        let generated = self.feed.feed().map(|feed| feed.generated);
+        self.signer.sign(snapshot, &self.publisher.newest(), (now, generated));
         self.signer.keep(&mut self.state_directory);
     }
 
@@ -48,11 +49,15 @@ impl ServerState {
         self.signer.sign_ahead(ahead, &newest, now);
     }
 
-    /// That signatures are expired, for people.
-    pub(super) fn expired_signatures(&self, snapshot: &Snapshot) -> Option<String> {
-        let expiration = snapshot.signatures.lifetime()?.expiration;
-        let is_expired = expiration <= self.publisher.published().as_second();
-        is_expired.then(|| "signatures of a zone are expired".to_owned())
+    /// That signatures are expired, or not valid yet, for people.
+    pub(super) fn invalid_signatures(&self, snapshot: &Snapshot) -> Option<String> {
+        let (now, expiration) = (self.publisher.published(), snapshot.signatures.lifetime()?);
+        if expiration.expiration <= now.as_second() {
+            return Some("signatures of a zone are expired".to_owned());
+        }
+        let inception = self.signer.condition(now).ahead_of_clock?.as_second() - CLOCK_SKEW;
+        let is_early = inception > now.as_second();
+        is_early.then(|| "signatures of zones are not valid yet: the clock is behind".to_owned())
     }
 
     /// When the next signatures take the place of others, or the first ones expire that nobody here

@@ -45,7 +45,8 @@ impl ServerState {
     pub(super) fn follow_transfers(&mut self, snapshot: &mut Snapshot, now: Timestamp) {
         let feed = self.feed.feed().map(|feed| feed.serial);
         let is_signed = self.loaded.config.transfer.is_signed();
-        let signer = is_signed.then(|| self.signer.export_signer(now));
+        let generated = self.feed.feed().map(|feed| feed.generated);
+        let signer = is_signed.then(|| self.signer.export_signer((now, generated)));
         let settings = TransferSettings::new(&self.loaded, feed, signer.as_ref(), now);
         let Some(TransfersState { versions, .. }) = &mut self.transfers else { return };
         if self.loaded.config.transfer.is_on() {

@@ -1,12 +1,13 @@
 //! Signs the answers of zones with `[dnssec]` before they are given.
 
 mod filler;
+mod signing_clock;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::{SignedDuration, Timestamp};
-use tracing::{debug, error, info};
+use jiff::Timestamp;
+use tracing::{debug, error, info, warn};
 
 use super::state_directory::StateDirectory;
 use crate::admin::SigningCondition;
@@ -14,15 +15,13 @@ use crate::export::ExportSigner;
 use crate::logging::LogOnce;
 use cvdns_core::problem::plural;
 use cvdns_core::snapshot::Snapshot;
-use cvdns_core::snapshot::signatures::SignatureStore;
+use cvdns_core::snapshot::signatures::{SignatureStore, Signatures};
 
 use filler::Filler;
+use signing_clock::{Reading, SigningClock};
 
 /// Most signatures that a snapshot waits for: at 17 to 35 µs each, about 0.2 seconds.
 const MOST_AT_ONCE: usize = 8000;
-
-/// How far the clock may go back without an alarm. Services that set the clock step it by less.
-const TOLERANCE: SignedDuration = SignedDuration::from_mins(10);
 
 /// Signs snapshots. Signatures carry over from one to the next.
 #[derive(Debug, Default)]
@@ -33,9 +32,8 @@ pub(super) struct ZoneSigner {
     ahead: Filler,
     /// The midnight for which was signed ahead.
     ahead_for: Option<Timestamp>,
-    /// The latest moment for which anything was signed, here or before the start.
-    latest: Option<Timestamp>,
-    /// The clock is behind that moment.
+    clock: SigningClock,
+    /// The clock is behind, or was ahead.
     backwards: LogOnce,
     failing: LogOnce,
     /// How long signing took altogether, apart from what was done behind a snapshot.
@@ -45,19 +43,30 @@ pub(super) struct ZoneSigner {
 impl ZoneSigner {
     /// Goes on from what the last run has kept.
     pub(super) fn resume(&mut self, kept: Option<Timestamp>) {
-        self.latest = kept;
+        self.clock.resume(kept);
     }
 
-    /// Signs what a snapshot answers that follows `before`. A clock that went back changes nothing:
-    /// signatures of an earlier time would expire earlier than those that caches have.
-    pub(super) fn sign(&mut self, snapshot: &mut Snapshot, before: &Snapshot, now: Timestamp) {
+    /// Signs what a snapshot answers that follows `before`. `generated` is when the feed in force
+    /// was made.
+    pub(super) fn sign(
+        &mut self,
+        snapshot: &mut Snapshot,
+        before: &Snapshot,
+        (now, generated): (Timestamp, Option<Timestamp>),
+    ) {
         if snapshot.static_data.chains.is_empty() {
             self.filler.stop();
             return;
         }
         let begun = Instant::now();
-        let moment = self.moment(now);
-        snapshot.sign(&before.signatures, &self.store, moment.as_second());
+        let reading = self.read_clock(now, generated);
+        let moment = reading.moment(now).as_second();
+        if matches!(reading, Reading::WasAhead(_)) {
+            // Nothing carries over that was signed for a moment to come.
+            snapshot.sign(&Signatures::default(), &self.store, moment);
+        } else {
+            snapshot.sign(&before.signatures, &self.store, moment);
+        }
         let (places, empty) = snapshot.signatures.places();
         if empty <= MOST_AT_ONCE {
             self.filler.stop();
@@ -73,8 +82,12 @@ impl ZoneSigner {
     }
 
     /// What signs whole zones for those who copy them, with the signatures that are answered.
-    pub(super) fn export_signer(&mut self, now: Timestamp) -> ExportSigner {
-        ExportSigner { store: self.store.clone(), now: self.moment(now).as_second() }
+    pub(super) fn export_signer(
+        &mut self,
+        (now, generated): (Timestamp, Option<Timestamp>),
+    ) -> ExportSigner {
+        let moment = self.read_clock(now, generated).moment(now);
+        ExportSigner { store: self.store.clone(), now: moment.as_second() }
     }
 
     /// Whether what is answered from a midnight on is still to be signed; it counts as signed then.
@@ -86,30 +99,39 @@ impl ZoneSigner {
     /// snapshot itself is forgotten: what counts is that its signatures are known.
     pub(super) fn sign_ahead(&mut self, mut ahead: Snapshot, before: &Snapshot, now: Timestamp) {
         ahead.serials = before.serials.clone();
-        ahead.sign(&before.signatures, &self.store, self.latest.unwrap_or(now).as_second());
+        ahead.sign(&before.signatures, &self.store, self.clock.latest().unwrap_or(now).as_second());
         let (_, empty) = ahead.signatures.places();
         let what = plural(empty, "signature", "signatures");
         debug!("{what} for tomorrow are made ahead");
         self.ahead.fill(ahead.signatures, self.store.clone());
     }
 
-    /// The moment for which is signed.
-    fn moment(&mut self, now: Timestamp) -> Timestamp {
-        let latest = self.latest.unwrap_or(now).max(now);
-        self.latest = Some(latest);
-        if now.checked_add(TOLERANCE).is_ok_and(|bound| bound < latest) {
-            let text = format!(
-                "the clock is behind: zones were signed for {latest} already, and signatures are \
-                 made for that time until it has come; if the clock was ahead then, stop the \
-                 server, remove signed.json from the directory of `state` in [feed], and start it"
-            );
-            if self.backwards.is_new(text.clone()) {
-                error!("{text}");
+    /// Reads the clock, and says if it is wrong.
+    fn read_clock(&mut self, now: Timestamp, generated: Option<Timestamp>) -> Reading {
+        let reading = self.clock.read(now, generated);
+        match reading {
+            Reading::Onward(_) => {
+                self.backwards.clear();
             }
-        } else {
-            self.backwards.clear();
+            Reading::Behind(latest) => {
+                let text = format!(
+                    "the clock is behind: zones were signed for {latest} already, and signatures \
+                     are made for that time until it has come, or until a feed of the last hour \
+                     shows that the clock is right now (docs/dnssec.md)"
+                );
+                if self.backwards.is_new(text.clone()) {
+                    error!("{text}");
+                }
+            }
+            Reading::WasAhead(latest) => {
+                self.backwards.clear();
+                warn!(
+                    "the clock was ahead: zones were signed for {latest}, and are signed for now \
+                     again, as the feed's time is that of the clock"
+                );
+            }
         }
-        latest
+        reading
     }
 
     fn complain(&mut self) {
@@ -122,19 +144,17 @@ impl ZoneSigner {
 
     /// Keeps the latest moment for the next start.
     pub(super) fn keep(&self, directory: &mut StateDirectory) {
-        if let Some(latest) = self.latest {
+        if let Some(latest) = self.clock.latest() {
             directory.keep_signed(latest);
         }
     }
 
     /// What is known of signing beside snapshots.
     pub(super) fn condition(&self, now: Timestamp) -> SigningCondition {
-        let is_ahead =
-            |latest: &Timestamp| now.checked_add(TOLERANCE).is_ok_and(|bound| bound < *latest);
         SigningCondition {
             store: self.store.clone(),
             spent: self.spent,
-            ahead_of_clock: self.latest.filter(is_ahead),
+            ahead_of_clock: self.clock.ahead_of(now),
         }
     }
 }

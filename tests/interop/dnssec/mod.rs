@@ -1,11 +1,14 @@
 //! Signed zones before real validators: delv, drill, unbound-host, dnsviz, Unbound and BIND, also
 //! while their keys are rolled over; and exported ones before the tools that verify whole zones.
 
+mod clock;
 mod dnsviz;
 mod exported;
 mod resolvers;
 mod rollovers;
 mod validators;
+
+pub(crate) use resolvers::resolving;
 
 use std::path::Path;
 

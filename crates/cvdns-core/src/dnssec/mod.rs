@@ -15,4 +15,4 @@ pub use nsec::nsec;
 pub use order::OrderKey;
 pub use rrsig::{Covered, head, signed_octets};
 pub use signing::{ForeignSignature, PrivateKey, SIGNATURE, Signature, SigningKey, ZoneSigning};
-pub use validity::{Lifetime, Validity};
+pub use validity::{CLOCK_SKEW, Lifetime, Validity};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// How much earlier than it is made a signature begins to be valid at least, in seconds: clocks of
 /// validators may be behind.
-const CLOCK_SKEW: i64 = 90 * 60;
+pub const CLOCK_SKEW: i64 = 90 * 60;
 
 /// When a signature is valid, in Unix seconds.
 ///
