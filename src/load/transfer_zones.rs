@@ -2,7 +2,7 @@
 
 use cvdns_core::config::{ClientNames, Config, Transfer};
 use cvdns_core::problem::Problems;
-use cvdns_core::snapshot::inputs::ZoneInput;
+use cvdns_core::snapshot::inputs::{ExpandedZone, ZoneInput};
 use cvdns_core::wire::name::Name;
 
 use super::geoip::depends_on_clients;
@@ -33,6 +33,7 @@ pub(super) fn check(config: &Config, zones: &[ZoneInput], problems: &mut Problem
     }
     warn_of_clients(config, zones, problems);
     warn_of_signatures(transfer, zones, problems);
+    warn_of_expire(transfer, zones, problems);
     if config.feed.state.is_none()
         && let Some(first) = transfer.secondaries.first()
     {
@@ -45,6 +46,30 @@ pub(super) fn check(config: &Config, zones: &[ZoneInput], problems: &mut Problem
 
 fn pattern_matches(pattern: &str, zone: &Name) -> bool {
     wildmatch::WildMatch::new(pattern).matches(&zone.to_lower().to_string())
+}
+
+/// Warns of signed zones that a secondary would answer longer than their signatures are valid, if it
+/// lost this server: they are replaced after half of their validity (RFC 6781 section 4.4.2).
+fn warn_of_expire(transfer: &Transfer, zones: &[ZoneInput], problems: &mut Problems) {
+    if transfer.signed != Some(true) {
+        return;
+    }
+    for zone in zones {
+        let Some(dnssec) = &zone.file.dnssec else { continue };
+        let left = dnssec.validity.as_secs() / 2;
+        let expire = |of: &ExpandedZone| u64::from(of.records.expire());
+        let Some(expire) = zone.zones.iter().map(expire).max().filter(|expire| *expire > left)
+        else {
+            continue;
+        };
+        let what = format!(
+            "a secondary of {} that loses this server answers for {expire} seconds (EXPIRE), and \
+             may have signatures for {left} seconds only",
+            zone.file.origin.value
+        );
+        let help = "lower EXPIRE of the SOA record to half of `validity`, or raise `validity`";
+        problems.warning(dnssec.location.clone(), what, help);
+    }
 }
 
 /// Warns of signed zones that secondaries get without signatures, unless somebody said so.

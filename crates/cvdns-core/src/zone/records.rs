@@ -239,6 +239,15 @@ impl Records {
         let minimum = soa.first().and_then(|rdata| rdata.last_chunk::<4>());
         minimum.map_or(0, |bytes| u32::from_be_bytes(*bytes)).min(soa.ttl())
     }
+
+    /// For how many seconds a secondary answers without its primary: EXPIRE of the SOA record (RFC
+    /// 1035 section 3.3.13). 0 without a SOA record.
+    pub fn expire(&self) -> u32 {
+        let soa = self.get(&self.origin, rtype::SOA);
+        let numbers = soa.and_then(|soa| soa.first()?.last_chunk::<8>().copied());
+        let expire = numbers.and_then(|numbers| numbers.first_chunk::<4>().copied());
+        expire.map_or(0, u32::from_be_bytes)
+    }
 }
 
 /// Whether a record can be served from this zone; reports why if not.
