@@ -23,6 +23,7 @@ mod diagnose;
 mod dig;
 mod dnssec;
 mod documented_commands;
+mod encrypted;
 mod export;
 mod geoip;
 mod import;

@@ -23,6 +23,7 @@ mod cvd;
 mod database;
 mod dnstap;
 mod echo;
+mod encrypted;
 mod explain_cli;
 mod feed;
 mod feed_state;

@@ -44,7 +44,7 @@ fn resolver(kind: Kind, signed: &Signed) -> Peer {
 
 /// The resolver that this command starts, with its files in `dir`; waits until it answers for the
 /// zone.
-pub(super) fn resolving(command: Command, port: u16, dir: tempfile::TempDir) -> Peer {
+pub(crate) fn resolving(command: Command, port: u16, dir: tempfile::TempDir) -> Peer {
     let peer = Peer::of(command, port, dir, []);
     // Whoever does not ask for recursion gets nothing from a resolver, or only what it knows.
     let deadline = Instant::now() + PATIENCE;

@@ -28,7 +28,8 @@ impl ClientStream for ClientTls {
 }
 
 /// Shakes hands within the time for a first query. `None` if that fails, which is counted; a
-/// connection that is evicted, or meets the stop of the server, ends without.
+/// connection that is evicted, or meets the stop of the server, ends without. Where another process
+/// goes on, it is finished here: the client has no reason to try again.
 pub(super) async fn shake_hands(
     config: Arc<ServerConfig>,
     stream: TcpStream,
@@ -41,7 +42,7 @@ pub(super) async fn shake_hands(
     let handshake = timeout(time, TlsAcceptor::from(config).accept(stream));
     let result = select! {
         biased;
-        _ = stop.wait_for(|phase| *phase != Phase::Serving) => {
+        _ = stop.wait_for(|phase| *phase == Phase::Stopping) => {
             add(&tally.stopped, 1);
             return None;
         }

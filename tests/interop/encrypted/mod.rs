@@ -1,0 +1,163 @@
+//! DNS over TLS, QUIC and HTTPS before real clients: kdig, dig, curl, and Unbound as a resolver.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::process::Command;
+
+use crate::dnssec::resolving;
+use crate::support::daemon::{Daemon, Files};
+use crate::support::packet::{Query, RD};
+use crate::support::reply::Reply;
+use crate::support::tools::{output, tool, tool_of};
+use crate::support::{client::receive, fixture, ports, rr};
+
+/// A server with all encrypted transports.
+struct Encrypted {
+    daemon: Daemon,
+    dot: u16,
+    doq: u16,
+    doh: u16,
+}
+
+impl Encrypted {
+    fn start() -> Self {
+        let [dot, doq, doh] = [(); 3].map(|()| ports::free());
+        Self { daemon: Daemon::start(&files(dot, doq, doh)), dot, doq, doh }
+    }
+}
+
+/// The fixture's files with a certificate for 127.0.0.1, as docs/encrypted.md makes one.
+fn files(dot: u16, doq: u16, doh: u16) -> Files {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut openssl = tool("openssl");
+    openssl.current_dir(dir.path()).args(["req", "-x509", "-newkey", "ec", "-pkeyopt"]);
+    openssl.args(["ec_paramgen_curve:prime256v1", "-nodes", "-days", "90", "-subj", "/CN=ns1"]);
+    openssl.args(["-addext", "subjectAltName=DNS:ns1.clam.example,IP:127.0.0.1"]);
+    output(openssl.args(["-keyout", "k.pem", "-out", "c.pem"]));
+    let files = fixture::files();
+    let mut config = files.text("cvdns.toml").to_owned();
+    write!(
+        config,
+        "\n[tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\ndot = [\"127.0.0.1:{dot}\"]\n\
+         doq = [\"127.0.0.1:{doq}\"]\ndoh = [\"127.0.0.1:{doh}\"]\n"
+    )
+    .expect("written");
+    let read = |name: &str| fs::read_to_string(dir.path().join(name)).expect("made");
+    files.with("cvdns.toml", config).with("c.pem", read("c.pem")).with("k.pem", read("k.pem"))
+}
+
+const NAME: &str = "db.de.clam.example";
+
+/// kdig by each transport, and what it says of the way.
+#[test]
+fn kdig_asks_over_each_transport() {
+    let server = Encrypted::start();
+    let (dot, doq, doh) = (server.dot, server.doq, server.doh);
+    let plain = kdig(server.daemon.port(), &["+tcp"]);
+    for (port, arguments, words) in [
+        (dot, &["+tls"][..], "TLS session (TLS1.3)"),
+        (dot, &["+tls-ca=c.pem", "+tls-hostname=ns1.clam.example"], "TLS session"),
+        (dot, &["+tls", "+padding"], "PADDING"),
+        (doq, &["+quic"], "QUIC session"),
+        (doh, &["+https"], "HTTP/2-POST"),
+        (doh, &["+https-get"], "HTTP/2-GET"),
+    ] {
+        let said = kdig_in(&server, port, arguments);
+        assert!(said.contains(words) && said.contains("status: NOERROR"), "{arguments:?}: {said}");
+        assert_eq!(addresses(&said), addresses(&plain), "{arguments:?}");
+    }
+    assert!(!addresses(&plain).is_empty(), "{plain}");
+}
+
+fn kdig(port: u16, arguments: &[&str]) -> String {
+    let mut kdig = tool("kdig");
+    kdig.args(["@127.0.0.1", "-p", &port.to_string()]).args(arguments);
+    output(kdig.args([NAME, "A"]))
+}
+
+/// The same in the directory of the server's files.
+fn kdig_in(server: &Encrypted, port: u16, arguments: &[&str]) -> String {
+    let mut kdig = tool("kdig");
+    kdig.current_dir(server.daemon.path());
+    kdig.args(["@127.0.0.1", "-p", &port.to_string()]).args(arguments);
+    output(kdig.args([NAME, "A"]))
+}
+
+/// All addresses of answers, sorted.
+fn addresses(said: &str) -> Vec<String> {
+    let lines = said.lines().filter(|line| line.contains("\tA\t"));
+    let addresses = lines.filter_map(|line| line.rsplit('\t').next());
+    let mut addresses: Vec<String> = addresses.map(str::to_owned).collect();
+    addresses.sort();
+    addresses
+}
+
+/// dig by TLS and HTTPS, which BIND 9.18 has.
+#[test]
+fn dig_asks_over_tls_and_https() {
+    let server = Encrypted::start();
+    for (port, arguments, words) in [
+        (server.dot, &["+tls"][..], "(TLS)"),
+        (server.doh, &["+https"], "(HTTPS)"),
+        (server.doh, &["+https-get"], "(HTTPS-GET)"),
+    ] {
+        let mut dig = tool("dig");
+        dig.args(["@127.0.0.1", "-p", &port.to_string()]).args(arguments);
+        let said = output(dig.args([NAME, "A"]));
+        assert!(said.contains(words) && said.contains("status: NOERROR"), "{arguments:?}: {said}");
+        assert!(!addresses(&said).is_empty(), "{said}");
+    }
+}
+
+/// curl by HTTP/1.1 and HTTP/2, with the certificate verified.
+#[test]
+fn curl_asks_by_both_versions_of_http() {
+    let server = Encrypted::start();
+    let query = Query { id: 0, ..Query::new(NAME, rr::A) }.build();
+    fs::write(server.daemon.path().join("query"), &query).expect("written");
+    let url = format!("https://127.0.0.1:{}/dns-query", server.doh);
+    for (version, line) in [("--http1.1", "HTTP/1.1 200"), ("--http2", "HTTP/2 200")] {
+        let mut curl = tool("curl");
+        curl.current_dir(server.daemon.path()).args(["-sS", version, "--cacert", "c.pem"]);
+        curl.args(["-D", "head", "-o", "answer", "-H", "content-type: application/dns-message"]);
+        output(curl.args(["--data-binary", "@query", &url]));
+        let read = |name: &str| fs::read(server.daemon.path().join(name)).expect("written by curl");
+        let head = String::from_utf8(read("head")).expect("text").to_ascii_lowercase();
+        assert!(head.starts_with(&line.to_ascii_lowercase()), "{head}");
+        assert!(head.contains("content-type: application/dns-message"), "{head}");
+        assert!(head.contains(&format!("cache-control: max-age={}", fixture::TTL)), "{head}");
+        let reply = Reply::parse(&read("answer"));
+        assert!(!reply.answer.is_empty());
+        let answer = read("answer");
+        assert_eq!(answer[..2], [0, 0], "RFC 8484 section 4.1");
+    }
+    let mut curl = tool("curl");
+    curl.args(["-sSk", "-o", "/dev/null", "-w", "%{http_code}"]);
+    assert_eq!(output(curl.arg(format!("https://127.0.0.1:{}/other", server.doh))), "404");
+}
+
+/// Unbound asks the server over TLS, as its own clients cannot tell.
+#[test]
+fn unbound_resolves_over_tls() {
+    let server = Encrypted::start();
+    let (dir, port) = (tempfile::tempdir().expect("a directory"), ports::free());
+    let config = format!(
+        "server:\n  interface: 127.0.0.1\n  port: {port}\n  do-not-query-localhost: no\n  \
+         username: \"\"\n  chroot: \"\"\n  directory: \"{}\"\n  pidfile: \"\"\n  use-syslog: no\n  \
+         logfile: \"\"\n  num-threads: 1\n  module-config: \"iterator\"\n\
+         stub-zone:\n  name: \"{}\"\n  stub-addr: 127.0.0.1@{}\n  stub-tls-upstream: yes\n\
+         remote-control:\n  control-enable: no\n",
+        dir.path().display(),
+        fixture::ORIGIN,
+        server.dot
+    );
+    fs::write(dir.path().join("unbound.conf"), config).expect("written");
+    let mut command: Command = tool_of("unbound", "install unbound");
+    command.args(["-d", "-c"]).arg(dir.path().join("unbound.conf"));
+    let resolver = resolving(command, port, dir);
+    let client = crate::support::client::Client { port: resolver.port };
+    let socket = client.udp([127, 0, 0, 1].into());
+    socket.send(&Query::new(NAME, rr::A).flags(RD).build()).expect("sent");
+    let reply = Reply::parse(&receive(&socket).expect("an answer"));
+    assert!(reply.rcode() == rr::NOERROR && !reply.answer.is_empty(), "{reply:?}");
+}

@@ -1,0 +1,113 @@
+//! Clients that take what they can get.
+
+use std::io::Write as _;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::doq::query;
+use super::{Encrypted, ask_tls, tls};
+use crate::support::client::Transport;
+use crate::support::packet::Query;
+use crate::support::{PATIENCE, ports, rr};
+
+/// Encrypted connections have seats of their own: those of TCP stay free, and who has most gives
+/// way to others.
+#[test]
+fn encrypted_connections_take_no_seats_of_tcp() {
+    let server = Encrypted::start_with("connections = 8\n");
+    let soa = query("clam.example", rr::SOA).build();
+    // Each from an address of its own, as one client may have few.
+    let from = |last: u8, port: u16| {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+        let socket = socket.expect("a socket");
+        let own = SocketAddr::from((Ipv4Addr::new(127, 0, 3, last), 0));
+        socket.bind(&own.into()).expect("bound");
+        let server = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        socket.connect(&server.into()).expect("connected");
+        TcpStream::from(socket)
+    };
+    // None of them says anything.
+    let _idle: Vec<TcpStream> = (1..=60).map(|last| from(last, server.dot)).collect();
+    for _ in 0..20 {
+        let answer = server.daemon.client().exchange(Transport::Tcp4, &soa);
+        assert!(answer.is_some(), "TCP");
+        let answer = server.daemon.client().exchange(Transport::Udp4, &soa);
+        assert!(answer.is_some(), "UDP");
+        let mut stream = tls(server.dot, &[b"dot"]).expect("a seat");
+        assert!(ask_tls(&mut stream, &soa).is_some(), "TLS");
+    }
+}
+
+/// How long the flood lasts.
+const FLOOD: Duration = Duration::from_secs(4);
+
+/// Handshakes without an end, as fast as four threads can begin them over TCP and QUIC, beside a
+/// client over UDP: at least 999 of 1,000 queries are answered.
+#[test]
+fn floods_of_handshakes_cost_no_answer_over_udp() {
+    let server = Encrypted::start_with("connections = 200\n");
+    let stop = Arc::<AtomicBool>::default();
+    let hello = hello();
+    let floods: Vec<_> = (0..4)
+        .map(|number| {
+            let (stop, hello, dot, doq) = (stop.clone(), hello.clone(), server.dot, server.doq);
+            thread::spawn(move || {
+                let mut count = 0u32;
+                while !stop.load(Relaxed) {
+                    if number % 2 == 0 {
+                        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, dot));
+                        let _ = stream.and_then(|mut stream| stream.write_all(&hello));
+                    } else {
+                        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
+                        let mut initial = vec![0; 1200];
+                        // A long header of version 1 with connection IDs, and no valid content.
+                        initial[..6].copy_from_slice(&[0xc3, 0, 0, 0, 1, 8]);
+                        initial[6..10].copy_from_slice(&count.to_be_bytes());
+                        let _ = socket.send_to(&initial, (Ipv4Addr::LOCALHOST, doq));
+                    }
+                    count += 1;
+                }
+                count
+            })
+        })
+        .collect();
+    let (mut asked, mut answered) = (0u32, 0u32);
+    let socket = server.daemon.client().udp(Ipv4Addr::LOCALHOST.into());
+    socket.set_read_timeout(Some(Duration::from_secs(1))).expect("a timeout");
+    let end = Instant::now() + FLOOD;
+    let message = Query::new("db.de.clam.example", rr::A).build();
+    while Instant::now() < end {
+        socket.send(&message).expect("sent");
+        asked += 1;
+        answered += u32::from(crate::support::client::receive(&socket).is_some());
+        thread::sleep(Duration::from_millis(1));
+    }
+    stop.store(true, Relaxed);
+    let begun: u32 = floods.into_iter().map(|flood| flood.join().expect("ended")).sum();
+    assert!(begun > 100 && asked > 100, "{begun} handshakes, {asked} queries");
+    assert!(asked - answered <= asked / 1000, "{answered} of {asked} beside {begun} handshakes");
+    // Encrypted clients are answered again at once.
+    let deadline = Instant::now() + PATIENCE;
+    while tls(server.dot, &[b"dot"]).is_err() {
+        assert!(Instant::now() < deadline, "no seat after the flood");
+    }
+}
+
+/// The first flight of a client of TLS.
+fn hello() -> Vec<u8> {
+    let listener =
+        std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, ports::free())).expect("bound");
+    let port = listener.local_addr().expect("an address").port();
+    let client = thread::spawn(move || drop(tls(port, &[b"dot"])));
+    let (mut stream, _) = listener.accept().expect("a client");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    let mut octets = vec![0; 4096];
+    let length = std::io::Read::read(&mut stream, &mut octets).expect("a hello");
+    octets.truncate(length);
+    drop((stream, listener));
+    client.join().expect("ended");
+    octets
+}
