@@ -241,7 +241,10 @@ fn check_answer(
     let is_encrypted = !matches!(transport, Transport::Udp | Transport::Tcp);
     let padding = of(PADDING);
     assert_eq!(padding.is_some(), is_encrypted && expected.padding);
-    assert!(padding.is_none_or(|zeros| octets.len() % 468 == 0 && zeros.iter().all(|o| *o == 0)));
+    assert!(
+        padding
+            .is_none_or(|zeros| octets.len().is_multiple_of(468) && zeros.iter().all(|o| *o == 0))
+    );
     match (edns.version, expected.keepalive) {
         (1.., _) => assert_eq!(answer.rcode(), 16, "BADVERS"),
         (0, Keepalive::Malformed) if has_idle => {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -41,6 +42,9 @@ pub struct ServerView {
     pub condition: Arc<ArcSwap<ServerCondition>>,
     /// The file of the secrets of cookies.
     pub cookie_secrets: Arc<ArcSwap<SecretsCondition>>,
+    /// When the certificate of encrypted transports expires, in Unix seconds; `None` without
+    /// `[tls]`.
+    pub certificate_expiry: Option<Arc<AtomicI64>>,
     /// What was counted by the servers that this one goes on for.
     pub counted_before: Arc<ArcSwap<Counted>>,
     /// The log, for its counters.

@@ -1,6 +1,7 @@
 //! The certificate that encrypted transports show, which follows its files.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
@@ -24,7 +25,11 @@ pub struct CertificateFollower {
 /// The certificate in force, as the TLS library asks for it at each handshake. Copies of it see the
 /// same.
 #[derive(Debug, Clone)]
-pub struct CertificateInForce(Arc<ArcSwap<CertifiedKey>>);
+pub struct CertificateInForce {
+    certified: Arc<ArcSwap<CertifiedKey>>,
+    /// When it expires, in Unix seconds.
+    expiry: Arc<AtomicI64>,
+}
 
 #[derive(Debug)]
 struct Followed {
@@ -46,6 +51,12 @@ impl CertificateFollower {
         Self { followed: loaded.map(Followed::new) }
     }
 
+    /// When the certificate in force expires, in Unix seconds, now and later; `None` without
+    /// encrypted transports.
+    pub fn expiry(&self) -> Option<Arc<AtomicI64>> {
+        self.in_force().map(CertificateInForce::expiry)
+    }
+
     /// The certificate in force, for listeners; `None` without encrypted transports.
     pub fn in_force(&self) -> Option<&CertificateInForce> {
         self.followed.as_ref().map(|followed| &followed.in_force)
@@ -54,13 +65,26 @@ impl CertificateFollower {
 
 impl CertificateInForce {
     /// A certificate that is in force until another one is put in its place.
-    fn new(certified: Arc<CertifiedKey>) -> Self {
-        Self(Arc::new(ArcSwap::new(certified)))
+    fn new(tls: &LoadedTls) -> Self {
+        Self {
+            certified: Arc::new(ArcSwap::new(tls.certified.clone())),
+            expiry: Arc::new(tls.not_after.as_second().into()),
+        }
+    }
+
+    fn replace(&self, tls: &LoadedTls) {
+        self.certified.store(tls.certified.clone());
+        self.expiry.store(tls.not_after.as_second(), Relaxed);
+    }
+
+    /// When the certificate in force expires, in Unix seconds, now and later.
+    pub fn expiry(&self) -> Arc<AtomicI64> {
+        self.expiry.clone()
     }
 
     /// The certificate with its key.
     pub fn load(&self) -> Arc<CertifiedKey> {
-        self.0.load_full()
+        self.certified.load_full()
     }
 }
 
@@ -75,7 +99,7 @@ impl ResolvesServerCert for CertificateInForce {
 impl Followed {
     fn new(tls: &LoadedTls) -> Self {
         let mut followed = Self {
-            in_force: CertificateInForce::new(tls.certified.clone()),
+            in_force: CertificateInForce::new(tls),
             validity: tls.validity,
             loaded: tls.version.clone(),
             seen: tls.version.clone(),
@@ -138,7 +162,7 @@ impl Followed {
         if self.in_force.load().cert == tls.certified.cert {
             return;
         }
-        self.in_force.0.store(tls.certified.clone());
+        self.in_force.replace(tls);
         let names = if tls.names.is_empty() { "no name".to_owned() } else { tls.names.join(", ") };
         info!("another certificate is in force, for {names}, until {:.0}", tls.not_after);
     }

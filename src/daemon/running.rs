@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
@@ -59,10 +60,8 @@ impl Daemon {
         let patience = predecessor.as_ref().map_or(FIRST_FETCH, |_| succession::FEED_PATIENCE);
         fetch_first(&mut pollers, &mut state, patience).await;
         let predecessor = succession::check(predecessor, &mut state)?;
-        let (mut cookies, mut certificate) = followers(&state, predecessor.as_ref());
-        if let Some(certificate) = certificate.in_force() {
-            listeners.set_certificate(Arc::new(certificate.clone()));
-        }
+        let (mut cookies, mut certificate) =
+            followers(&state, predecessor.as_ref(), &mut listeners);
         let (make, threads) = answering(&state, &cookies, &listeners, (&config, &log))?;
         let pending = PendingSignals::collect(signals);
         let (addresses, encrypted) = (listeners.addresses(), listeners.encrypted_addresses());
@@ -72,7 +71,7 @@ impl Daemon {
         // The threads of observers end when the last observer is dropped.
         drop(make);
         let (requests, changes) = mpsc::channel(1);
-        let seen = (threads.dnstap(), process, cookies.condition().clone());
+        let seen = (threads.dnstap(), process, (cookies.condition().clone(), certificate.expiry()));
         let view = view(&state, serving.tallies(), (log, log_level.clone()), seen, requests);
         let keeps_file = takeover.as_ref().is_some_and(|takeover| takeover.is_inherited);
         let serving =
@@ -117,15 +116,20 @@ impl Daemon {
 }
 
 /// What follows files beside the state: the secrets of cookies, of which there may be one of the
-/// server before this one, and the certificate.
+/// server before this one, and the certificate, which the listeners show.
 fn followers(
     state: &ServerState,
     predecessor: Option<&Predecessor>,
+    listeners: &mut Listeners,
 ) -> (CookieSecretsFollower, CertificateFollower) {
     let loaded = state.loaded();
     let secret = predecessor.map(Predecessor::cookie_secret);
     let cookies = CookieSecretsFollower::new(&loaded.cookie_secrets, secret);
-    (cookies, CertificateFollower::new(loaded.tls.as_ref()))
+    let certificate = CertificateFollower::new(loaded.tls.as_ref());
+    if let Some(in_force) = certificate.in_force() {
+        listeners.set_certificate(Arc::new(in_force.clone()));
+    }
+    (cookies, certificate)
 }
 
 /// What answers, and the threads that write what observers of answers chose. `config` is the path
@@ -208,15 +212,17 @@ fn log_stop(counters: &Counters) {
     );
 }
 
-/// What the admin address shows of dnstap, the process and the secrets of cookies.
-type Seen = (Arc<DnstapState>, Arc<ProcessStats>, Arc<ArcSwap<SecretsCondition>>);
+/// What the admin address shows of dnstap, the process, and what followers follow: the secrets of
+/// cookies, and when the certificate expires.
+type Seen = (Arc<DnstapState>, Arc<ProcessStats>, Followed);
+type Followed = (Arc<ArcSwap<SecretsCondition>>, Option<Arc<AtomicI64>>);
 
 /// What the admin address shows.
 fn view(
     state: &ServerState,
     tallies: Tallies,
     (log, log_level): (LogQueue, LogLevel),
-    (dnstap, process, cookie_secrets): Seen,
+    (dnstap, process, (cookie_secrets, certificate_expiry)): Seen,
     changes: mpsc::Sender<OperatorRequest>,
 ) -> ServerView {
     let publisher = state.publisher();
@@ -227,6 +233,7 @@ fn view(
         reclaimer: publisher.reclaimer().clone(),
         condition: state.condition().clone(),
         cookie_secrets,
+        certificate_expiry,
         counted_before: Arc::default(),
         log,
         log_level,

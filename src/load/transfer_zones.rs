@@ -48,8 +48,8 @@ fn pattern_matches(pattern: &str, zone: &Name) -> bool {
     wildmatch::WildMatch::new(pattern).matches(&zone.to_lower().to_string())
 }
 
-/// Warns of signed zones that a secondary would answer longer than their signatures are valid, if it
-/// lost this server: they are replaced after half of their validity (RFC 6781 section 4.4.2).
+/// Warns of signed zones that a secondary would answer longer than their signatures are valid, if
+/// it lost this server: they are replaced after half of their validity (RFC 6781 section 4.4.2).
 fn warn_of_expire(transfer: &Transfer, zones: &[ZoneInput], problems: &mut Problems) {
     if transfer.signed != Some(true) {
         return;

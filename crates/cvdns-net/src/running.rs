@@ -13,7 +13,7 @@ use tokio::task::{JoinHandle as Task, spawn_blocking};
 use super::connection::Shared;
 use super::connection_limiter::ConnectionLimiter;
 use super::counters::Counters;
-use super::encrypted::Starting;
+use super::encrypted::{Encrypted, Starting};
 use super::listen::Bound;
 use super::phase::Phase;
 use super::portable::Portable;
@@ -95,23 +95,27 @@ impl Serving {
                 }
             }
         }
-        if let Some(encrypted) = encrypted {
-            let tallies = serving.tallies.encrypted.get_or_insert_default();
-            let tasks = encrypted.start(&Starting {
-                make,
-                limits,
-                phase: &serving.phase.subscribe(),
-                watchdog: &serving.watchdog,
-                tallies,
-                runtime,
-            })?;
-            serving.tcp_tasks.extend(tasks);
-        }
+        serving.start_encrypted(encrypted, make, limits, runtime)?;
         #[cfg(target_os = "linux")]
         serving.start_xdp(xdp, filter, make)?;
         #[cfg(not(target_os = "linux"))]
         drop(xdp);
         Ok(serving)
+    }
+
+    fn start_encrypted<M: MakeResponder>(
+        &mut self,
+        encrypted: Option<Encrypted>,
+        make: &M,
+        limits: TcpLimits,
+        runtime: &Handle,
+    ) -> io::Result<()> {
+        let Some(encrypted) = encrypted else { return Ok(()) };
+        let tallies = self.tallies.encrypted.get_or_insert_default();
+        let (phase, watchdog) = (&self.phase.subscribe(), &self.watchdog);
+        let starting = Starting { make, limits, phase, watchdog, tallies, runtime };
+        self.tcp_tasks.extend(encrypted.start(&starting)?);
+        Ok(())
     }
 
     #[cfg(target_os = "linux")]

@@ -1,7 +1,7 @@
 //! Metrics of queries and answers.
 
 use std::fmt::Error;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use super::encoder::MetricsEncoder;
 use crate::dnstap::DnstapState;
@@ -124,6 +124,13 @@ impl MetricsEncoder<'_, '_> {
         });
         let help = "Encrypted connections that ended, by how they ended";
         self.counters("encrypted_connections_ended", help, ended)
+    }
+
+    /// The certificate of encrypted transports, if there is one.
+    pub(super) fn certificate(&mut self, expiry: Option<&AtomicI64>) -> Result<(), Error> {
+        let Some(expiry) = expiry else { return Ok(()) };
+        let help = "When the certificate of encrypted transports expires";
+        self.gauge("tls_certificate_expiry_timestamp_seconds", help, expiry.load(Relaxed))
     }
 
     /// Counters of query samples and of the log.

@@ -44,8 +44,8 @@ fn seen(dir: &Path, port: u16, names: &[&str], anchors: &[String]) -> String {
     fs::write(&trusted, anchors.join("\n") + "\n").expect("the anchors");
     let mut probe = tool_of("dnsviz", "install dnsviz");
     probe.args(["probe", "-d", "1", "-4", "-A", "-E", "-R", "A,AAAA,MX,TXT,CDS,CDNSKEY"]);
-    // With `+` no parent is asked, for the zone has none here. Root servers would be asked who serves
-    // the zone: this one stands for them, so that nothing leaves loopback.
+    // With `+` no parent is asked, for the zone has none here. Root servers would be asked who
+    // serves the zone: this one stands for them, so that nothing leaves loopback.
     for zone in [".", ORIGIN] {
         probe.args(["-x", &format!("{zone}+:ns1.{ORIGIN}=127.0.0.1:{port}")]);
     }

@@ -1,8 +1,7 @@
 //! DNS over TLS (RFC 7858).
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
-use std::time::{Duration, Instant};
 
 use super::doq::query;
 use super::{Encrypted, ask_tls, next_message, tls};
@@ -41,10 +40,9 @@ fn handshakes_that_never_end_are_ended() {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, server.dot)).expect("connected");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         stream.write_all(octets).expect("sent");
-        let begun = Instant::now();
         // An alert may come before the end.
-        let _ = stream.read_to_end(&mut Vec::new());
-        assert!(begun.elapsed() < PATIENCE - Duration::from_secs(1), "{octets:?}");
+        let end = stream.read_to_end(&mut Vec::new()).map_err(|error| error.kind());
+        assert!(matches!(end, Ok(_) | Err(ErrorKind::ConnectionReset)), "{octets:?}: {end:?}");
     }
 }
 

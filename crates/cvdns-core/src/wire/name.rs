@@ -147,6 +147,20 @@ pub fn wire_length(bytes: &[u8]) -> Option<usize> {
     }
 }
 
+/// End of the name at offset `at`, which may be compressed.
+pub(super) fn skip_name(message: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        let length = *message.get(at)?;
+        match length {
+            0 => return Some(at + 1),
+            1..=63 => at += 1 + usize::from(length),
+            // A pointer ends the name (RFC 1035 section 4.1.4); its target does not matter here.
+            0xc0.. => return message.get(at + 1).map(|_| at + 2),
+            _ => return None,
+        }
+    }
+}
+
 /// Appends the labels of a name in presentation format, each after its length. Returns whether the
 /// text ends with a dot.
 fn append_labels(text: &[u8], out: &mut Vec<u8>) -> Result<bool, NameError> {

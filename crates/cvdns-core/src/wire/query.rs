@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::edns::{Edns, Honoured, OptError};
 use super::lower::LowerName;
+use super::name::skip_name;
 use super::tsig::Tsig;
 use super::{HEADER, rcode, rtype, u16_at};
 
@@ -188,20 +189,6 @@ fn has_opt(message: &[u8]) -> bool {
         at = fields + 10 + usize::from(length);
     }
     false
-}
-
-/// End of the name at offset `at`, which may be compressed.
-pub(super) fn skip_name(message: &[u8], mut at: usize) -> Option<usize> {
-    loop {
-        let length = *message.get(at)?;
-        match length {
-            0 => return Some(at + 1),
-            1..=63 => at += 1 + usize::from(length),
-            // A pointer ends the name (RFC 1035 section 4.1.4); its target does not matter here.
-            0xc0.. => return message.get(at + 1).map(|_| at + 2),
-            _ => return None,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The records of a message, one after the other.
 
-use super::query::skip_name;
+use super::name::skip_name;
 use super::{HEADER, rtype, u16_at};
 
 /// Walks through the records of a message. It ends at the first one that is cut off.

@@ -13,9 +13,6 @@ use crate::responder::{Endpoint, MakeResponder, Transport};
 use crate::tcp::Protocol;
 use crate::watchdog::Watchdog;
 
-/// The protocol by which clients ask for DNS over TLS (RFC 7858 section 3.1, RFC 9103 section 7.1).
-pub(super) const ALPN: &[u8] = b"dot";
-
 /// DNS over TLS.
 pub(super) struct DnsOverTls<M> {
     pub config: Arc<ServerConfig>,

@@ -142,7 +142,7 @@ impl Encrypted {
         let mut tasks = Vec::new();
         for Listener { address, socket } in dot {
             let protocol = dot::DnsOverTls {
-                config: tls::over_tcp(certificate.clone(), &[dot::ALPN])?,
+                config: tls::over_tcp(certificate.clone(), &[tls::DOT])?,
                 make: (*make).clone(),
                 shared: shared(&tallies.dot),
                 watchdog: (*watchdog).clone(),
@@ -154,7 +154,7 @@ impl Encrypted {
         }
         for Listener { address, socket } in doh {
             let protocol = doh::DnsOverHttps {
-                config: tls::over_tcp(certificate.clone(), &[doh::HTTP2, doh::HTTP1])?,
+                config: tls::over_tcp(certificate.clone(), &[tls::HTTP2, tls::HTTP1])?,
                 make: (*make).clone(),
                 shared: shared(&tallies.doh),
                 watchdog: (*watchdog).clone(),
@@ -168,7 +168,7 @@ impl Encrypted {
             let doq = doq::DnsOverQuic {
                 endpoint: doq::endpoint(
                     socket,
-                    tls::over_quic(certificate.clone(), doq::ALPN)?,
+                    tls::over_quic(certificate.clone(), tls::DOQ)?,
                     limits,
                 )?,
                 make: (*make).clone(),

@@ -11,6 +11,15 @@ use rustls::{ConfigBuilder, ServerConfig, SupportedProtocolVersion};
 /// Tells which certificate clients are shown, at each handshake anew.
 pub type Certificate = Arc<dyn ResolvesServerCert>;
 
+/// What clients of DNS over TLS ask for by ALPN (RFC 7858 section 3.1, RFC 9103 section 7.1).
+pub(super) const DOT: &[u8] = b"dot";
+/// What clients of DNS over QUIC ask for (RFC 9250 section 4.1.1).
+pub(super) const DOQ: &[u8] = b"doq";
+/// What clients of HTTP/2 ask for.
+pub(super) const HTTP2: &[u8] = b"h2";
+/// What clients of HTTP/1.1 ask for.
+pub(super) const HTTP1: &[u8] = b"http/1.1";
+
 /// TLS for connections over TCP, by whose ALPN clients may ask for one of these protocols. Those
 /// that ask for others only are refused (RFC 7301 section 3.2); those that ask for none are not.
 pub(super) fn over_tcp(

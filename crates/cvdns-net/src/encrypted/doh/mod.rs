@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::handshake::{ClientTls, shake_hands};
+use super::tls::HTTP2;
 use crate::connection::Shared;
 use crate::connection_limiter::Permit;
 use crate::counters::add;
@@ -33,10 +34,6 @@ use crate::watchdog::{Progress, Watchdog};
 
 use activity::{Activity, State};
 use exchange::{Refused, query_of, response_of};
-
-/// The protocols by which clients ask for HTTP, the better one first.
-pub(super) const HTTP2: &[u8] = b"h2";
-pub(super) const HTTP1: &[u8] = b"http/1.1";
 
 /// Most exchanges of a connection at once.
 const STREAMS: u32 = 32;

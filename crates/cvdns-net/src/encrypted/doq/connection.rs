@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::ALPN;
+use super::super::tls::DOQ;
 use super::query::{Budget, NoQuery, read};
 use crate::connection::Shared;
 use crate::connection_limiter::Permit;
@@ -19,16 +19,17 @@ use crate::counters::add;
 use crate::memory::copied;
 use crate::phase::Phase;
 use crate::responder::{Endpoint, MakeResponder, MessageStream, Responder, Transport};
+use crate::tcp::note_panic;
 use crate::tcp_limits::patience;
 use crate::watchdog::Progress;
 
-/// DOQ_NO_ERROR (RFC 9250 section 8.4).
+/// `DOQ_NO_ERROR` (RFC 9250 section 8.4).
 pub(super) const NO_ERROR: VarInt = VarInt::from_u32(0);
-/// DOQ_INTERNAL_ERROR.
+/// `DOQ_INTERNAL_ERROR`.
 const INTERNAL_ERROR: VarInt = VarInt::from_u32(1);
-/// DOQ_PROTOCOL_ERROR.
+/// `DOQ_PROTOCOL_ERROR`.
 const PROTOCOL_ERROR: VarInt = VarInt::from_u32(2);
-/// DOQ_EXCESSIVE_LOAD.
+/// `DOQ_EXCESSIVE_LOAD`.
 const EXCESSIVE_LOAD: VarInt = VarInt::from_u32(4);
 
 /// How long streams that are under way have at the stop.
@@ -186,14 +187,17 @@ impl<M: MakeResponder> Conversation<M> {
         streams: &mut Streams<M::Responder>,
     ) -> Result<(), End> {
         match done {
-            Ok(Done::Sent) | Err(_) => Ok(()),
+            Err(error) => {
+                note_panic(&self.shared.tally, Err(error));
+                Ok(())
+            }
+            Ok(Done::Sent | Done::Read(_, Err(NoQuery::Gone | NoQuery::Slow))) => Ok(()),
             Ok(Done::SlowReader) => {
                 add(&self.shared.tally.write_timeouts, 1);
                 Err(End::Client)
             }
             Ok(Done::Read(_, Err(NoQuery::Protocol))) => Err(End::Protocol),
             Ok(Done::Read(_, Err(NoQuery::TooMuch))) => Err(End::TooMuch),
-            Ok(Done::Read(_, Err(NoQuery::Gone | NoQuery::Slow))) => Ok(()),
             Ok(Done::Read(send, Ok(query))) => self.answer(send, &query, connection, streams),
         }
     }
@@ -276,5 +280,5 @@ async fn send_all(
 /// Whether the client has asked for DNS over QUIC.
 fn asks_for_dns(connection: &Connection) -> bool {
     let data = connection.handshake_data().and_then(|data| data.downcast::<HandshakeData>().ok());
-    data.is_some_and(|data| data.protocol.as_deref() == Some(ALPN))
+    data.is_some_and(|data| data.protocol.as_deref() == Some(DOQ))
 }

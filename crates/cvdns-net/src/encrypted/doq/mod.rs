@@ -28,9 +28,6 @@ use crate::watchdog::Watchdog;
 
 use connection::{Conversation, NO_ERROR};
 
-/// The protocol that clients must ask for (RFC 9250 section 4.1.1).
-pub(super) const ALPN: &[u8] = b"doq";
-
 /// Most queries of a connection at once. RFC 9250 section 5.5.1 leaves it to the server; a client
 /// whose query must wait for a stream opens it later.
 const STREAMS: u32 = 100;
