@@ -2,6 +2,8 @@
 
 mod ds;
 mod generate;
+mod key_moment;
+mod life;
 mod list;
 mod zone;
 
@@ -26,6 +28,10 @@ pub enum KeysCommand {
     /// Writes two files as `dnssec-keygen` does, `KZONE+ALGORITHM+TAG.key` and `.private`, and
     /// prints what they are called. Only its owner can read a private key. No file is replaced. A
     /// running server takes the key over at a reload.
+    ///
+    /// A zone-signing key in a zone that other keys of its algorithm sign already begins to sign
+    /// when all resolvers know it: the TTL of the keys and an hour from now. Standard error says
+    /// when.
     Generate(GenerateArgs),
     /// List the keys of a zone: what each of them signs, and when that changes.
     ///

@@ -25,6 +25,7 @@ mod key_set;
 mod new_key;
 mod private_file;
 mod public_file;
+mod publication;
 mod rr_type;
 mod rrsig;
 mod signed_key_set;

@@ -13,6 +13,7 @@ use crate::key_set::{KeyDuty, KeyRole, KeySet};
 use crate::rr_type::{CDNSKEY, CDS, DNSKEY};
 use crate::rrsig::Rrsig;
 use crate::signed_key_set::SignedKeySet;
+use crate::timing;
 use crate::zone_key::ZoneKey;
 
 /// TTL of records of keys in seconds, where no file has another: that of BIND (`dnskey-ttl`).
@@ -192,6 +193,7 @@ impl Moment<'_> {
         }
         for algorithm in Algorithm::ALL {
             self.warn_of_algorithm(algorithm, problems);
+            self.warn_of_early_key(algorithm, problems);
         }
     }
 
@@ -235,7 +237,10 @@ impl Moment<'_> {
             let help = "each algorithm of the keys has to sign everything (RFC 4035 section 2.2)";
             return problems.warning(first.location.clone(), what, help);
         }
-        let has_zsk = keys.clone().any(|(_, duty)| duty.role == KeyRole::Zsk);
+        // One that is to sign later is in the zone before, as it has to be.
+        let is_to_come =
+            |key: &ZoneKey| key.timing.activate.is_some_and(|moment| self.now < moment);
+        let has_zsk = keys.clone().any(|(key, duty)| duty.role == KeyRole::Zsk && !is_to_come(key));
         if let Some((key, _)) = keys.find(|(_, duty)| duty.role == KeyRole::Csk && duty.signs_zone)
             && has_zsk
         {
@@ -246,6 +251,22 @@ impl Moment<'_> {
             let help = "set the moments of the zone-signing keys by dnssec-settime, or delete them";
             problems.warning(key.location.clone(), what, help);
         }
+    }
+
+    /// Warns of a zone-signing key that signs before all resolvers know it.
+    fn warn_of_early_key(&self, algorithm: Algorithm, problems: &mut Problems) {
+        let Some(early) = self.inputs.keys.early_key(algorithm, self.now) else { return };
+        let (tag, published, known) = (early.key.dnskey.tag(), early.published, early.known);
+        let what = format!(
+            "ZSK {tag} is in the zone since {published} and signs it alone: until {known}, resolvers \
+             that have the keys without it refuse the zone"
+        );
+        let help = format!(
+            "have it sign from then on, and the old key until then: dnssec-settime -A {} (RFC 6781 \
+             section 4.1.1.1); in a zone that was not signed before, leave it",
+            timing::text(known)
+        );
+        problems.warning(early.key.location.clone(), what, help);
     }
 
     /// The DNSKEY, CDS and CDNSKEY records.

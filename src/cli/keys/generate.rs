@@ -10,13 +10,15 @@ use std::process::ExitCode;
 use clap::Args;
 use jiff::Timestamp;
 
+use super::key_moment::key_moment;
+use super::life::{Wish, life};
 use super::zone::ZoneArgs;
 use crate::cli::output::{Failure, eprint_line, print_line};
-use crate::explaining::moment::moment;
 use crate::load::KeyDirectory;
 use cvdns_core::dnssec::{Algorithm, Dnskey};
+use cvdns_core::problem::Problems;
 use cvdns_core::wire::name::Name;
-use cvdns_dnssec::{KeyTiming, NewKey};
+use cvdns_dnssec::{KeySet, NewKey};
 
 /// Arguments of `cvdns keys generate`.
 #[derive(Args, Clone, Debug)]
@@ -38,11 +40,13 @@ pub struct GenerateArgs {
     /// key.
     #[arg(long, group = "kind")]
     pub csk: bool,
-    /// From when the key is in the zone. Default: at once.
-    #[arg(long, value_name = "TIME", value_parser = moment)]
+    /// From when the key is in the zone: `2026-12-10T00:00:00Z`, `2026-12-10`, `20261210000000` (in
+    /// UTC), `now`, or from now on such as `+90mi`, `+12h` or `+2d`. Default: at once.
+    #[arg(long, value_name = "TIME", value_parser = key_moment)]
     pub publish: Option<Timestamp>,
-    /// From when the key signs. Default: at once.
-    #[arg(long, value_name = "TIME", value_parser = moment)]
+    /// From when the key signs. Default: at once; a zone-signing key in a zone that other keys of
+    /// its algorithm sign already begins when all resolvers know it.
+    #[arg(long, value_name = "TIME", value_parser = key_moment)]
     pub activate: Option<Timestamp>,
 }
 
@@ -96,20 +100,32 @@ fn generate(
     now: Timestamp,
 ) -> Result<PathBuf, Failure> {
     let flags = if args.zsk { Dnskey::ZONE_SIGNING } else { Dnskey::KEY_SIGNING };
-    let timing = KeyTiming {
-        publish: Some(args.publish.unwrap_or(now)),
-        activate: Some(args.activate.unwrap_or(now)),
-        ..KeyTiming::from(now)
+    let wish = Wish {
+        algorithm: args.algorithm,
+        zsk: args.zsk,
+        publish: args.publish,
+        activate: args.activate,
     };
+    let (timing, note) = life(&wish, &keys(zone, directory), now)?;
     let taken = directory.tags(zone);
     for _ in 0..TRIES {
         let key = NewKey::generate(zone, args.algorithm, flags, &timing);
         let key = key.map_err(|error| Failure::new(error.to_string()))?;
         if is_free(&key.dnskey, &taken) {
-            return write(&key, directory.path());
+            let path = write(&key, directory.path())?;
+            if let Some(note) = note {
+                eprint_line!("cvdns: key {}: {note}", key.dnskey.tag());
+            }
+            return Ok(path);
         }
     }
     Err(Failure::new(format!("{zone} has too many keys in {}", directory.path().display())))
+}
+
+/// The keys of a zone that are there already. What is wrong with them is said when they are used.
+fn keys(zone: &Name, directory: &KeyDirectory) -> KeySet {
+    let keys = directory.keys(zone, &mut BTreeSet::new(), &mut Problems::default());
+    KeySet { zone: zone.clone(), keys }
 }
 
 /// Whether no other key has this tag, or the tag that the key has once it is revoked: resolvers

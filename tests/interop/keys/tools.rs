@@ -79,7 +79,8 @@ fn our_keys_are_read_by_other_tools() {
     let path = dir.path();
     for algorithm in ["ecdsap256sha256", "ed25519"] {
         for kind in ["--csk", "--ksk", "--zsk"] {
-            let stem = generate(path, &["--algorithm", algorithm, kind]);
+            let arguments = ["--algorithm", algorithm, kind, "--activate", "now"];
+            let stem = generate(path, &arguments);
             compare_ds(path, &stem);
             let file = path.join(format!("{stem}.private"));
             let mode = file.metadata().expect("a file").mode() & 0o777;
@@ -123,7 +124,7 @@ fn other_signers_sign_with_our_keys() {
         let path = dir.path();
         let (ksk, zsk) = (
             generate(path, &["--ksk", "--algorithm", algorithm]),
-            generate(path, &["--zsk", "--algorithm", algorithm]),
+            generate(path, &["--zsk", "--algorithm", algorithm, "--activate", "now"]),
         );
         fs::write(path.join("zone"), format!("$ORIGIN {ZONE}.\n{MASTER}")).expect("written");
         of_tool(path, "dnssec-signzone", &["-S", "-o", ZONE, "-f", "signed", "zone"]);

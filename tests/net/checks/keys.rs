@@ -11,7 +11,7 @@ use super::run;
 use crate::support::daemon::{Daemon, Files};
 use crate::support::fixture;
 
-const ZONE: &str = "clam.example";
+pub(super) const ZONE: &str = "clam.example";
 
 /// The fixture's server, whose zone is signed by the keys of a directory.
 fn files() -> Files {
@@ -21,26 +21,34 @@ fn files() -> Files {
 }
 
 /// Makes a key of the zone in a server's directory. Returns the paths of both files.
-fn generate(dir: &Path, arguments: &[&str]) -> [PathBuf; 2] {
-    let (code, out, error) = run(dir, &[&["keys", "generate"], arguments, &[ZONE]].concat());
-    assert_eq!((code, error.as_str()), (Some(0), ""));
-    ["key", "private"].map(|extension| dir.join(format!("{}.{extension}", out.trim_end())))
+pub(super) fn generate(dir: &Path, arguments: &[&str]) -> [PathBuf; 2] {
+    let (files, said) = generate_and_say(dir, arguments);
+    assert_eq!(said, "");
+    files
 }
 
-fn tag([key, _]: &[PathBuf; 2]) -> u16 {
+/// The same, with what is said of the key.
+pub(super) fn generate_and_say(dir: &Path, arguments: &[&str]) -> ([PathBuf; 2], String) {
+    let (code, out, error) = run(dir, &[&["keys", "generate"], arguments, &[ZONE]].concat());
+    assert_eq!(code, Some(0), "{error}");
+    let file = |extension| dir.join(format!("{}.{extension}", out.trim_end()));
+    (["key", "private"].map(file), error)
+}
+
+pub(super) fn tag([key, _]: &[PathBuf; 2]) -> u16 {
     let stem = key.file_stem().expect("a name").to_str().expect("text");
     stem.rsplit('+').next().expect("a tag").parse().expect("a number")
 }
 
 /// Adds lines to both files' moments, in place of those that they have.
-fn set_moments([_, private]: &[PathBuf; 2], moments: &str) {
+pub(super) fn set_moments([_, private]: &[PathBuf; 2], moments: &str) {
     let text = fs::read_to_string(private).expect("the file");
     let kept: String = text.split_inclusive('\n').take(3).collect();
     fs::write(private, format!("{kept}{moments}")).expect("written");
 }
 
 /// A directory of a server with the keys that `make` makes there.
-fn place(make: impl FnOnce(&Path)) -> tempfile::TempDir {
+pub(super) fn place(make: impl FnOnce(&Path)) -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a directory");
     files().write(dir.path(), 5300);
     make(dir.path());
@@ -52,7 +60,7 @@ fn check(make: impl FnOnce(&Path)) -> (Option<i32>, String) {
     check_in(place(make).path())
 }
 
-fn check_in(dir: &Path) -> (Option<i32>, String) {
+pub(super) fn check_in(dir: &Path) -> (Option<i32>, String) {
     let (code, out, error) = run(dir, &["check", "--json"]);
     let report: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out}{error}"));
     let line = |problem: &Value| {
@@ -161,7 +169,8 @@ fn what_is_wrong_with_keys_is_said() {
     warning(
         &|dir| {
             generate(dir, &["--ksk"]);
-            generate(dir, &["--zsk", "--activate", "2099-01-01"]);
+            let zsk = generate(dir, &["--zsk", "--activate", "2099-01-01"]);
+            set_moments(&zsk, "Publish: 20260101000000\n");
         },
         "no zone-signing key of ECDSAP256SHA256 is active: key ",
     );
@@ -288,7 +297,7 @@ fn the_clock_changes_keys() {
     let mut tags = [0; 2];
     let daemon = start(|dir| {
         generate(dir, &["--ksk"]);
-        let [one, other] = [generate(dir, &["--zsk"]), generate(dir, &["--zsk"])];
+        let [one, other] = [0, 1].map(|_| generate_and_say(dir, &["--zsk"]).0);
         let then = in_seconds(AHEAD);
         set_moments(&one, &format!("Activate: 20200101000000\nInactive: {then}\n"));
         set_moments(&other, &format!("Publish: 20200101000000\nActivate: {then}\n"));

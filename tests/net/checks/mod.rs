@@ -6,6 +6,7 @@ mod check;
 mod countries;
 mod demand;
 mod include;
+mod key_moments;
 mod keys;
 mod start;
 mod stated;

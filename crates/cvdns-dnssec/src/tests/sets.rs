@@ -71,7 +71,7 @@ fn a_rollover_of_the_zsk_goes_step_by_step() {
     let other = own(ZSK, "Publish: 20261105000000\nActivate: 20261110000000\n");
     let [k, a, b] = [&ksk, &one, &other].map(|key| key.dnskey.tag());
     let keys = set(vec![ksk, one, other]);
-    let steps = [(1, vec![a], 2), (5, vec![a], 3), (10, vec![b], 3), (20, vec![b], 2)];
+    let steps = [(2, vec![a], 2), (5, vec![a], 3), (10, vec![b], 3), (20, vec![b], 2)];
     for (day, zone, published) in steps {
         let (signing, problems) = sign(&keys, None, at(day));
         assert_eq!(problems, NO, "{day}");
@@ -81,6 +81,47 @@ fn a_rollover_of_the_zsk_goes_step_by_step() {
     }
     let next = |day| keys.next_change(at(day));
     assert_eq!([1, 5, 10, 20].map(next), [Some(at(5)), Some(at(10)), Some(at(20)), None]);
+}
+
+/// RFC 6781 section 4.1.1.1: a zone-signing key is in the zone before it signs.
+#[test]
+fn a_zsk_that_signs_too_early_is_said() {
+    let (old, new) =
+        ("Publish: 20261101000000\nActivate: 20261101000000\n", "Publish: 20261110000000\n");
+    let early = |tag: u16, until: &str, settime: &str| {
+        format!(
+            "k.key:2:1: ZSK {tag} is in the zone since 2026-11-10T00:00:00Z and signs it alone: \
+             until {until}, resolvers that have the keys without it refuse the zone (have it sign \
+             from then on, and the old key until then: dnssec-settime -A {settime} (RFC 6781 \
+             section 4.1.1.1); in a zone that was not signed before, leave it)"
+        )
+    };
+    let said = |keys: &KeySet, hour: i64| {
+        let now = at(10) + jiff::SignedDuration::from_hours(hour);
+        sign(keys, None, now).1
+    };
+    let signs_at_once = own(ZSK, &format!("{new}Activate: 20261110000000\n"));
+    let tag = signs_at_once.dnskey.tag();
+    let mut keys = set(vec![own(KSK, old), signs_at_once]);
+    assert_eq!(said(&keys, 0), [early(tag, "2026-11-10T01:00:00Z", "20261110010000")]);
+    assert_eq!(said(&keys, 1), NO);
+    // The largest TTL of the files.
+    keys.keys[0].ttl = Some(7200);
+    assert_eq!(said(&keys, 1), [early(tag, "2026-11-10T02:00:00Z", "20261110020000")]);
+    assert_eq!(said(&keys, 2), NO);
+    // Another one that resolvers know signs as well.
+    keys.keys.push(own(ZSK, old));
+    assert_eq!(said(&keys, 0), NO);
+    // It waits: the key that signs the keys signs the zone until then.
+    let waits = own(ZSK, &format!("{new}Activate: 20261110020000\n"));
+    let keys = set(vec![own(KSK, old), waits]);
+    assert_eq!((said(&keys, 0), said(&keys, 2)), (Vec::new(), Vec::new()));
+    // A new zone.
+    let keys = set(vec![
+        own(KSK, &format!("{new}Activate: 20261110000000\n")),
+        own(ZSK, &format!("{new}Activate: 20261110000000\n")),
+    ]);
+    assert_eq!(said(&keys, 0), NO);
 }
 
 #[test]
@@ -124,7 +165,7 @@ fn who_cannot_sign_is_said() {
         ],
     );
 
-    let keys = set(vec![own(KSK, ""), own(ZSK, "Activate: 20261116000000\n")]);
+    let keys = set(vec![own(KSK, ""), own(ZSK, "Publish: 20261101000000\n")]);
     let tag = tags(&keys)[0];
     begins(
         &keys,

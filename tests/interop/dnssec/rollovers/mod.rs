@@ -241,7 +241,7 @@ fn a_zone_signing_key_that_leaves_too_early_is_seen() {
     let stage = Stage::start_with(&["--ksk", "--zsk"], LONG);
     let [_, old] = &stage.keys[..] else { panic!("{:?}", stage.keys) };
     let watch = stage.watch();
-    stage.generate(&["--zsk"]);
+    stage.generate(&["--zsk", "--activate", "now"]);
     stage.reload();
     wait(KEYS);
     end(watch, &stage);

@@ -89,7 +89,8 @@ impl Stage {
         let dir = tempfile::tempdir().expect("a directory");
         let mut files = server(port, ttl);
         for kind in kinds {
-            Key::generate(dir.path(), &[kind]);
+            // The zone is new: no resolver has other keys.
+            Key::generate(dir.path(), &[kind, "--activate", "now"]);
         }
         for entry in fs::read_dir(dir.path()).expect("the keys") {
             let path = entry.expect("a file").path();
