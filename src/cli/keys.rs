@@ -40,7 +40,7 @@ pub enum KeysCommand {
     List(ListArgs),
     /// Print the DS records of a zone, for its parent.
     ///
-    /// There is one for each key that signs the set of keys.
+    /// There is one for each key that signs the set of keys and is in the zone.
     Ds(DsArgs),
 }
 

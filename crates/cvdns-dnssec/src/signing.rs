@@ -57,14 +57,16 @@ pub fn zone_signing(
     (problems.counts().0 == before).then_some(signing)
 }
 
-/// The keys of a zone to which DS records at the parent are to refer: those that sign the set of
-/// keys and are not revoked.
+/// The keys of a zone to which DS records at the parent are to refer: those that are in the zone,
+/// sign the set of keys and are not revoked. As with CDS records, a key that signs and is not in
+/// the zone does not count: a DS record would refer to nothing (RFC 7344 section 4.1).
 pub fn trusted_keys(signing: &ZoneSigning) -> Vec<Dnskey> {
-    let here = signing.key_set_keys.iter().map(|key| key.dnskey.clone());
     let published: Vec<Dnskey> = (signing.key_records.iter())
         .filter(|record| record.rtype == DNSKEY)
         .filter_map(|record| Dnskey::parse(&record.rdata))
         .collect();
+    let here = signing.key_set_keys.iter().map(|key| key.dnskey.clone());
+    let here = here.filter(|key| published.contains(key));
     let foreign = signing.foreign.iter().filter(|of| of.covered == DNSKEY);
     let elsewhere = foreign.filter_map(|of| {
         let rrsig = Rrsig::parse(&of.rdata)?;

@@ -62,9 +62,10 @@ pub(super) fn run(args: &DsArgs, config: &Path, now: Timestamp) -> Result<ExitCo
         }
     };
     if chosen.is_empty() {
-        let which = args
-            .tag
-            .map_or_else(|| "that signs its keys".to_owned(), |tag| format!("with the tag {tag}"));
+        let which = args.tag.map_or_else(
+            || "that is in the zone and signs its keys".to_owned(),
+            |tag| format!("with the tag {tag}"),
+        );
         let directory = place.directory.display();
         return Err(Failure::new(format!(
             "{zone} has no key {which} in {directory}: `cvdns keys list {zone}` shows its keys"

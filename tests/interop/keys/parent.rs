@@ -84,6 +84,15 @@ fn ds_records_are_exported_and_compared() {
     assert_eq!(found(&both), [""; 0]);
     let only = printed(path, &["keys", "ds", "--tag", &two.to_string(), ZONE]);
     assert!(both.contains(&only) && one != two, "{both}{only}");
+    // A key that signs and is not in the zone yet (RFC 6781 section 4.1.4) is no key of the parent.
+    let early = ["--algorithm", "ed25519", "--publish", "20990101"];
+    let three = tag(&generate(path, &early)).to_string();
+    assert_eq!(printed(path, &["keys", "ds", ZONE]), both);
+    let (_, out, _) = cvdns(path, &["export", "delegation"]);
+    assert_eq!(out.matches(" IN DS ").count(), 2, "{out}");
+    assert_eq!(found(&both), [""; 0]);
+    let only = printed(path, &["keys", "ds", "--tag", &three, ZONE]);
+    assert!(only.starts_with(&format!("{ZONE}. IN DS {three} 15 2 ")), "{only}");
     let (code, _, error) = cvdns(path, &["keys", "ds", "--tag", "0", ZONE]);
     let said = format!("{ZONE} has no key with the tag 0 in ");
     assert!(code == Some(1) && error.contains(&said), "{error}");
