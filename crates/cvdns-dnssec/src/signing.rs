@@ -6,7 +6,7 @@ use std::time::Duration;
 use cvdns_core::dnssec::{Algorithm, Dnskey, PrivateKey, SigningKey, ZoneSigning};
 use cvdns_core::problem::{Location, Problems};
 use cvdns_core::zone::records::ResourceRecord;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::digest::{DigestType, ds};
 use crate::key_set::{KeyDuty, KeyRole, KeySet};
@@ -47,6 +47,9 @@ pub fn zone_signing(
     let zone_keys = at.zone_keys(problems);
     let key_set_keys = at.key_set_keys(problems);
     at.warn(problems);
+    if problems.counts().0 == before {
+        at.warn_of_end(problems);
+    }
     let signing = ZoneSigning {
         key_records: at.key_records(),
         zone_keys,
@@ -81,6 +84,12 @@ pub fn trusted_keys(signing: &ZoneSigning) -> Vec<Dnskey> {
     }
     keys
 }
+
+/// How far ahead changes of keys are looked at, as signatures that end are.
+const AHEAD: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Changes of keys that are looked at, at most.
+const MAX_CHANGES: usize = 100;
 
 /// The keys at a moment.
 struct Moment<'i> {
@@ -185,6 +194,30 @@ impl Moment<'_> {
             }
         } else {
             "signs only keys".to_owned()
+        }
+    }
+
+    /// Warns of a moment soon from which on nothing would sign the zone or its keys. A set of keys
+    /// that was signed elsewhere is warned of by itself.
+    fn warn_of_end(&self, problems: &mut Problems) {
+        let keys = self.inputs.keys;
+        let is_near = |moment: &Timestamp| moment.duration_since(self.now) <= AHEAD;
+        let changes = std::iter::successors(keys.next_change(self.now), |at| keys.next_change(*at));
+        for now in changes.take_while(is_near).take(MAX_CHANGES) {
+            let then = Moment { inputs: self.inputs, now, duties: keys.at(now) };
+            let mut found = Problems::default();
+            then.zone_keys(&mut found);
+            then.key_set_keys(&mut found);
+            let Some(problem) = found.by_severity().next().filter(|_| found.has_errors()) else {
+                continue;
+            };
+            let what = format!("from {now} on {}", problem.what);
+            let help = format!(
+                "make its successor in time by `cvdns keys generate {}` (docs/dnssec.md), or have \
+                 the key go on by dnssec-settime",
+                keys.zone
+            );
+            return problems.warning(self.inputs.location.clone(), what, help);
         }
     }
 
