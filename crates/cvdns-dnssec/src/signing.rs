@@ -251,8 +251,13 @@ impl Moment<'_> {
             note(what, "keep it where the key set is signed, and remove it here");
         }
         if !is_elsewhere && duty.is_active && key.private.is_none() && !key.timing.is_unset() {
-            let what = format!("{name} is active, and signs nothing: its private key is not here");
-            note(what, "bring the .private file back, or end the key by dnssec-settime -I now");
+            let state = if duty.is_published { "is in the zone" } else { "is active" };
+            let what =
+                format!("{name} {state} and does not sign here: its private key is not here");
+            let help = "that is right for a key of another signer of the zone (RFC 8901); if it is \
+                        one of this server, bring its .private file back, or end it by \
+                        dnssec-settime -I now";
+            note(what, help);
         }
     }
 

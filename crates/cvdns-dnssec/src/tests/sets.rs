@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::{KSK, ZSK, at, name, own, place, records};
 use crate::rr_type::{CDNSKEY, CDS, DNSKEY};
 use crate::rrsig::Rrsig;
-use crate::{KeyRole, KeySet, SignedKeySet, SigningInputs, ZoneKey, zone_signing};
+use crate::{KeyRole, KeySet, SignedKeySet, SigningInputs, ZoneKey, trusted_keys, zone_signing};
 
 const RRSIG: u16 = 46;
 const NO: [&str; 0] = [];
@@ -196,8 +196,55 @@ fn who_cannot_sign_is_said() {
     let tag = tags(&keys)[2];
     begins(
         &keys,
-        &[format!("ZSK {tag} is active, and signs nothing: its private key is not here (")],
+        &[format!(
+            "ZSK {tag} is in the zone and does not sign here: its private key is not here (that is \
+             right for a key of another signer of the zone (RFC 8901); if it is one of this server, "
+        )],
     );
+}
+
+/// DS records refer to what is in the zone (RFC 7344 section 4.1): in a rollover of the algorithm,
+/// keys sign before and after that (RFC 6781 section 4.1.4).
+#[test]
+fn only_published_keys_are_trusted() {
+    let keys = set(vec![
+        own(KSK, "Publish: 20261101000000\nActivate: 20261101000000\n"),
+        own(KSK, "Publish: 20261110000000\nActivate: 20261101000000\n"),
+    ]);
+    let [old, new] = [0, 1].map(|number: usize| keys.keys[number].dnskey.tag());
+    let trusted = |day| {
+        let signing = sign(&keys, None, at(day)).0.unwrap();
+        assert_eq!(signers(&signing).1, [old, new]);
+        trusted_keys(&signing).iter().map(cvdns_core::dnssec::Dnskey::tag).collect::<Vec<_>>()
+    };
+    assert_eq!((trusted(9), trusted(10)), (vec![old], vec![old, new]));
+}
+
+#[test]
+fn a_key_that_ends_without_a_successor_is_said() {
+    let first = "Publish: 20261101000000\nActivate: 20261101000000\n";
+    let said = |keys: &KeySet, day| sign(keys, None, at(day)).1;
+    let key = own(KSK, &format!("{first}Inactive: 20261120000000\n"));
+    let tag = key.dnskey.tag();
+    let mut keys = set(vec![key]);
+    let what = format!(
+        "zone.toml: from 2026-11-20T00:00:00Z on nothing signs the zone example.net: CSK {tag} is \
+         inactive since 2026-11-20T00:00:00Z (make its successor in time by `cvdns keys generate \
+         example.net` (docs/dnssec.md), or have the key go on by dnssec-settime)"
+    );
+    assert_eq!(said(&keys, 12), NO);
+    assert_eq!(said(&keys, 13), [what]);
+    // A successor that is there in time, after other changes.
+    keys.keys.push(own(KSK, "Publish: 20261115000000\nActivate: 20261120000000\n"));
+    assert_eq!(said(&keys, 13), NO);
+    // One that comes too late.
+    keys.keys[1].timing.activate = Some(at(21));
+    assert!(said(&keys, 13)[0].contains("from 2026-11-20T00:00:00Z on nothing signs the zone"));
+    // The zone-signing key goes on, and nothing signs the keys.
+    let keys = set(vec![own(KSK, &format!("{first}Delete: 20261118000000\n")), own(ZSK, first)]);
+    let expected = "from 2026-11-18T00:00:00Z on nothing signs the keys of the zone example.net: ";
+    let said = said(&keys, 13);
+    assert!(said.len() == 1 && said[0].contains(expected), "{said:?}");
 }
 
 /// RFC 5011 section 2.1: a revoked key signs the set that says so.
