@@ -27,6 +27,15 @@ pub(crate) fn with_edns(mut query: Message, version: u8) -> Message {
     query
 }
 
+/// The same query with EDNS, asking for signatures (RFC 3225).
+pub(crate) fn with_dnssec(query: Message) -> Message {
+    let mut query = with_edns(query, 0);
+    if let Some(edns) = &mut query.edns {
+        edns.set_dnssec_ok(true);
+    }
+    query
+}
+
 /// The same query with a client subnet option (RFC 7871 section 6).
 pub(crate) fn with_client(query: Message, client: ClientAddress) -> Message {
     let longest = if client.address.is_ipv4() { 32 } else { 128 };

@@ -12,6 +12,7 @@
 //!   `ldns-keygen` and [`NewKey`] write; [`KeyFileName`] is what both are called.
 //! - [`ZoneKey`] is a key of a zone, made of its files; a [`KeySet`] has all keys of a zone and
 //!   says what each of them does at a moment.
+//! - [`SignatureInfo`] is what an RRSIG record of an answer says of itself.
 //! - [`SignedKeySet`] is a set of keys that was signed elsewhere.
 //! - [`zone_signing`] makes of all of them what signs a zone.
 
@@ -28,6 +29,7 @@ mod public_file;
 mod publication;
 mod rr_type;
 mod rrsig;
+mod signature_info;
 mod signed_key_set;
 mod signing;
 mod source;
@@ -38,7 +40,7 @@ mod zone_key;
 #[cfg(test)]
 mod tests;
 
-pub use digest::{DigestType, ds};
+pub use digest::{DigestType, ds, key_digest};
 pub use file_name::KeyFileName;
 pub use key_pair::{KeyPair, PairError};
 pub use key_set::{KeyDuty, KeyRole, KeySet};
@@ -46,6 +48,7 @@ pub use new_key::NewKey;
 pub use private_file::PrivateKeyFile;
 pub use public_file::PublicKeyFile;
 pub use rr_type::{CDNSKEY, CDS, DNSKEY};
+pub use signature_info::SignatureInfo;
 pub use signed_key_set::SignedKeySet;
 pub use signing::{KEY_TTL, SigningInputs, trusted_keys, zone_signing};
 pub use source::KeyText;

@@ -226,7 +226,7 @@ impl KeySignature {
 
 /// The moment nearest to `now` of those that a number of 32 bits can mean (RFC 4034 section
 /// 3.1.5).
-fn near(seconds: u32, now: Timestamp) -> Timestamp {
+pub(crate) fn near(seconds: u32, now: Timestamp) -> Timestamp {
     let low = (now.as_second() & i64::from(u32::MAX)).unsigned_abs() as u32;
     let ahead = seconds.wrapping_sub(low).cast_signed();
     Timestamp::from_second(now.as_second().saturating_add(i64::from(ahead))).unwrap_or(now)

@@ -9,6 +9,7 @@ mod report;
 mod resolver;
 mod rules;
 mod samples;
+mod signed;
 mod subject;
 
 use std::collections::BTreeMap;
@@ -29,7 +30,7 @@ use cvdns_core::wire::name::Name;
 pub(super) use report::DelegationReport;
 
 use parent::Parent;
-use probe::probe;
+use probe::{Depth, probe};
 use resolver::Resolver;
 use rules::Checked;
 use samples::Samples;
@@ -110,11 +111,12 @@ async fn ask_all(
     for (number, zone) in checked.iter().enumerate() {
         for (server, address) in zone.pairs() {
             let questions = samples.queries(&zone.subject);
-            let (origin, thorough) = (zone.subject.origin.clone(), zone.subject.first_of_file);
+            let origin = zone.subject.origin.clone();
+            let depth =
+                Depth { thorough: zone.subject.first_of_file, signed: zone.is_to_be_signed() };
             let to = SocketAddr::new(address, port);
-            probes.push(
-                async move { (number, server, probe(to, &origin, questions, thorough).await) },
-            );
+            probes
+                .push(async move { (number, server, probe(to, &origin, questions, depth).await) });
         }
     }
     for (number, server, probe) in all(probes).await {

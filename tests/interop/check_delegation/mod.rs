@@ -201,14 +201,14 @@ fn each_wrong_delegation_is_named() {
     let (code, out, error) = check(one.path(), port, &[]);
     assert_eq!(code, Some(1), "{out}{error}");
     for words in [
-        "error: gone.test: parent's ns.test (127.0.0.1) does not delegate the zone: it answers NXDOMAIN\n  \
+        "error[not-delegated]: gone.test: parent's ns.test (127.0.0.1) does not delegate the zone: it answers NXDOMAIN\n  \
          help: give the parent's operator the records that `cvdns export delegation` prints\n",
-        "error: less.test: the parent has no NS record for ns2.less.test\n",
-        "error: lame.test: ns2.lame.test (127.0.0.1) is lame: it answers without the SOA record\n",
-        "error: old.test: the servers have different SOA serials: 1 at ns1.old.test (127.0.0.2); \
+        "error[ns-missing-at-parent]: less.test: the parent has no NS record for ns2.less.test\n",
+        "error[lame]: lame.test: ns2.lame.test (127.0.0.1) is lame: it answers without the SOA record\n",
+        "error[serials-differ]: old.test: the servers have different SOA serials: 1 at ns1.old.test (127.0.0.2); \
          2 at ns2.old.test (127.0.0.3); the zone file has 1\n",
-        "error: more.test: ns3.more.test (127.0.0.9) does not answer: Connection refused",
-        "warning: alone.test: the zone has only one name server\n",
+        "error[unreachable]: more.test: ns3.more.test (127.0.0.9) does not answer: Connection refused",
+        "warning[one-server]: alone.test: the zone has only one name server\n",
     ] {
         assert!(error.contains(words), "{words}\n{error}");
     }
@@ -234,9 +234,9 @@ fn servers_that_answer_differently_are_named() {
     assert_eq!(found, BTreeMap::from([("clam.example".to_owned(), BTreeSet::from(expected))]));
     let (_, _, error) = check(one.path(), port, &[]);
     for words in [
-        "error: clam.example: ns2.clam.example (127.0.0.3) does not echo the client subnet for db.local.clam.example A for ",
-        "error: clam.example: ns2.clam.example (127.0.0.3) answers db.de.clam.example A otherwise: records: ",
-        "warning: clam.example: the NSID ns1 is that of several name servers: ns1.clam.example, ns2.clam.example\n",
+        "error[ecs-not-echoed]: clam.example: ns2.clam.example (127.0.0.3) does not echo the client subnet for db.local.clam.example A for ",
+        "error[answer-differs]: clam.example: ns2.clam.example (127.0.0.3) answers db.de.clam.example A otherwise: records: ",
+        "warning[nsid-shared]: clam.example: the NSID ns1 is that of several name servers: ns1.clam.example, ns2.clam.example\n",
     ] {
         assert!(error.contains(words), "{words}\n{error}");
     }

@@ -2,6 +2,7 @@
 //! `cvdns keys generate`.
 
 mod parent;
+mod servers;
 mod signed_elsewhere;
 mod tools;
 

@@ -49,15 +49,9 @@ impl Dnskey {
         rdata
     }
 
-    /// The key tag (RFC 4034 appendix B).
+    /// The key tag.
     pub fn tag(&self) -> u16 {
-        let add = |sum: u32, pair: &[u8]| match pair {
-            [high, low] => sum.wrapping_add(u32::from(u16::from_be_bytes([*high, *low]))),
-            [high] => sum.wrapping_add(u32::from(*high) << 8),
-            _ => sum,
-        };
-        let sum = self.rdata().chunks(2).fold(0, add);
-        (sum.wrapping_add(sum >> 16) & 0xffff) as u16
+        key_tag(&self.rdata())
     }
 
     /// Whether the key signs keys (SEP).
@@ -69,6 +63,17 @@ impl Dnskey {
     pub fn is_revoked(&self) -> bool {
         self.flags & REVOKE != 0
     }
+}
+
+/// The key tag of the data of a DNSKEY record (RFC 4034 appendix B).
+pub fn key_tag(rdata: &[u8]) -> u16 {
+    let add = |sum: u32, pair: &[u8]| match pair {
+        [high, low] => sum.wrapping_add(u32::from(u16::from_be_bytes([*high, *low]))),
+        [high] => sum.wrapping_add(u32::from(*high) << 8),
+        _ => sum,
+    };
+    let sum = rdata.chunks(2).fold(0, add);
+    (sum.wrapping_add(sum >> 16) & 0xffff) as u16
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ mod signing;
 mod validity;
 
 pub use algorithm::Algorithm;
-pub use dnskey::Dnskey;
+pub use dnskey::{Dnskey, key_tag};
 pub use nsec::nsec;
 pub use order::OrderKey;
 pub use rrsig::{Covered, head, signed_octets};

@@ -1,10 +1,10 @@
 //! RFC 6605 section 6 and RFC 8080 section 6.
 
-use cvdns_core::dnssec::{Algorithm, PrivateKey as _};
+use cvdns_core::dnssec::{Algorithm, PrivateKey as _, key_tag};
 
 use super::{P256_PRIVATE, P256_PUBLIC, good, name, records};
 use crate::rrsig::Rrsig;
-use crate::{DigestType, KeyPair, PairError, ds, verify};
+use crate::{DigestType, KeyPair, PairError, ds, key_digest, verify};
 
 /// The files of a key, its tag, its DS record, and a set with its signature.
 struct Vector {
@@ -86,6 +86,22 @@ fn the_examples_of_the_rfcs_hold() {
         assert!(!signature.is_by(&key.dnskey, &set.owner, &[&set.rdata[1..]]), "{tag}");
         assert!(!signature.is_by(&key.dnskey, &name("other."), &[&set.rdata]), "{tag}");
     }
+}
+
+/// The example of RFC 4034 section 5.4: SHA-1, of a key of an algorithm by which nothing is signed
+/// here.
+#[test]
+fn the_digest_of_rfc_4034_holds() {
+    let records = records(
+        "dskey.example.com. 86400 IN DNSKEY 256 3 5 ( AQOeiiR0GOMYkDshWoSKz9Xz
+         fwJr1AYtsmx3TGkJaNXVbfi/ 2pHm822aJ5iI9BMzNXxeYCmZ DRD99WYwYqUSdjMmmAphXdvx egXd/M5+X7OrzKBaMbCVdFLU
+         Uh6DhweJBjEVv5f2wwjM9Xzc nOf+EPbtG9DMBmADjFDc2w/r ljwvFw== )
+dskey.example.com. 86400 IN DS 60485 5 1 ( 2BB183AF5F22588179A53B0A98631FAD1A292118 )\n",
+    );
+    let (key, ds) = (&records[0].rdata, &records[1].rdata);
+    assert_eq!(key_tag(key), 60485);
+    let zone = name("dskey.example.com");
+    assert_eq!(key_digest(&zone, key, DigestType::Sha1), ds[4..]);
 }
 
 #[test]

@@ -47,7 +47,11 @@ pub(super) enum Kind {
     DsMissing,
     DsOfOtherKeys,
     DsOfUnknownKey,
+    DsUnverified,
     KeyWithoutDs,
+    ServerUnsigned,
+    ServerOtherKeys,
+    ServerSignatures,
     Unreachable,
     UdpUnanswered,
     TcpUnanswered,
@@ -79,6 +83,7 @@ impl Kind {
             | Self::OneServer
             | Self::DsMissing
             | Self::DsOfUnknownKey
+            | Self::DsUnverified
             | Self::KeyWithoutDs
             | Self::SerialNotOfFile
             | Self::EdnsVersion
@@ -123,6 +128,21 @@ impl Kind {
             }
             Self::DsOfUnknownKey => {
                 "have the parent remove it, unless its key is still to come (docs/dnssec.md)"
+            }
+            Self::DsUnverified => {
+                "have the parent replace it by the record that `cvdns keys ds` prints"
+            }
+            Self::ServerUnsigned => {
+                "give the server the zone file with [dnssec] and the keys, or have its zone transferred \
+                 signed (docs/dnssec.md): resolvers that validate refuse what it answers"
+            }
+            Self::ServerOtherKeys => {
+                "copy the files of the keys to the server and reload it, or add its keys to those here \
+                 (docs/dnssec.md): resolvers that validate refuse what it answers"
+            }
+            Self::ServerSignatures => {
+                "set the clock of the server, and look at its log: resolvers that validate refuse what \
+                 it answers"
             }
             Self::KeyWithoutDs => {
                 "give the parent's operator the record that `cvdns keys ds` prints before other keys stop to sign"
@@ -189,13 +209,34 @@ impl Kind {
     }
 }
 
+impl Finding {
+    /// The same where a name server does not answer signed by the zone's keys: new DS records would
+    /// have resolvers refuse its answers.
+    pub(super) fn while_unsigned(self) -> Self {
+        let help = match self.kind {
+            Kind::DsMissing | Kind::KeyWithoutDs => {
+                "first have every name server answer signed by these keys: a DS record makes \
+                 resolvers refuse those that do not"
+            }
+            Kind::DsOfOtherKeys => {
+                "have the parent remove them, at once, and give it those that `cvdns keys ds` prints \
+                 when every name server answers signed: validating resolvers answer SERVFAIL"
+            }
+            _ => self.help,
+        };
+        Self { help, ..self }
+    }
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let level = match self.severity {
             Level::Error => "error",
             Level::Warning => "warning",
         };
-        write!(f, "{level}: {}: ", self.zone)?;
+        write!(f, "{level}[")?;
+        self.kind.serialize(&mut *f)?;
+        write!(f, "]: {}: ", self.zone)?;
         if let Some(server) = &self.server {
             write!(f, "{server} ")?;
         }

@@ -9,6 +9,7 @@ use hickory_net::proto::rr::RData;
 use hickory_net::proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 
 use super::resolver::{owner, target};
+use super::signed::Signed;
 use crate::cli::live::client::{NoAnswer, Via, ask, ask_whole};
 use crate::explaining::answer::DecodedAnswer;
 use crate::explaining::query::{plain, with_edns, with_nsid};
@@ -21,6 +22,8 @@ pub(super) struct Probe {
     pub address: SocketAddr,
     /// SOA over UDP without EDNS.
     pub udp: SoaReply,
+    /// Its keys and signatures; `None` if it was not asked for them or does not answer.
+    pub signed: Option<Signed>,
     /// The rest; `None` if it was not asked, since nothing answers or another zone shows it.
     pub details: Option<Details>,
 }
@@ -51,8 +54,6 @@ pub(super) struct Details {
     pub nsid: Option<String>,
     /// The names of its NS records, in lower case; `None` without an answer.
     pub ns: Option<BTreeSet<String>>,
-    /// Whether it has DNSKEY records.
-    pub signed: bool,
     /// Its answers to the samples, in their order, or why there is none.
     pub samples: Vec<Result<DecodedAnswer, String>>,
 }
@@ -61,42 +62,43 @@ pub(super) struct Details {
 /// 9). It has the number of BADSIG, by which hickory knows it.
 const BADVERS: u16 = 16;
 
-/// Type of DNSKEY records.
-const DNSKEY: u16 = 48;
+/// How much a server is asked about a zone.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Depth {
+    /// Everything that is known of servers.
+    pub thorough: bool,
+    /// Its keys and signatures.
+    pub signed: bool,
+}
 
-/// Asks a server about a zone, and with `thorough` everything that is known of servers.
+/// Asks a server about a zone.
 pub(super) async fn probe(
     address: SocketAddr,
     origin: &Name,
     samples: Vec<Message>,
-    thorough: bool,
+    depth: Depth,
 ) -> Probe {
     let soa = plain(origin, rtype::SOA);
     let udp = read(origin, ask(address, &soa, Via::Udp).await);
     let no_route = matches!(&udp, SoaReply::Silent(reason) if reason.no_route);
-    if !thorough || no_route {
-        return Probe { address, udp, details: None };
+    let serves =
+        |reply: &SoaReply| matches!(reply, SoaReply::Serial(_) | SoaReply::NotAuthoritative);
+    let signed =
+        if depth.signed && serves(&udp) { Signed::ask(address, origin).await } else { None };
+    if !depth.thorough || no_route {
+        return Probe { address, udp, signed, details: None };
     }
     let tcp = read(origin, ask(address, &soa, Via::Tcp).await);
     let answers = |reply: &SoaReply| !matches!(reply, SoaReply::Silent(_));
-    let mut details = Details {
-        edns: None,
-        edns_version: None,
-        nsid: None,
-        ns: None,
-        signed: false,
-        samples: Vec::new(),
-        tcp,
-    };
+    let mut details =
+        Details { edns: None, edns_version: None, nsid: None, ns: None, samples: Vec::new(), tcp };
     if answers(&udp) {
         details.ask_edns(address, &soa).await;
     }
-    let serves =
-        |reply: &SoaReply| matches!(reply, SoaReply::Serial(_) | SoaReply::NotAuthoritative);
     if serves(&udp) && details.edns.is_none() {
         details.ask_records(address, origin, samples).await;
     }
-    Probe { address, udp, details: Some(details) }
+    Probe { address, udp, signed, details: Some(details) }
 }
 
 impl Details {
@@ -137,10 +139,6 @@ impl Details {
         self.ns = ns.ok().map(|answer| {
             let names = answer.answers.iter().filter(|record| owner(record) == *origin);
             names.filter_map(target).map(|name| name.to_lower().to_string()).collect()
-        });
-        let keys = ask_whole(address, &with_edns(plain(origin, DNSKEY), 0)).await;
-        self.signed = keys.is_ok_and(|answer| {
-            answer.answers.iter().any(|record| u16::from(record.record_type()) == DNSKEY)
         });
         for query in samples {
             let answer = ask_whole(address, &query).await;

@@ -8,8 +8,10 @@ use super::finding::{Finding, Kind};
 use super::parent::{Parent, ParentAnswer};
 use super::probe::{Details, Probe, SoaReply};
 use super::samples::Samples;
+use super::signed::Trust;
 use super::subject::Subject;
 use cvdns_core::wire::name::Name;
+use jiff::Timestamp;
 
 /// A zone with everything that was answered about it.
 pub(super) struct Checked {
@@ -43,6 +45,7 @@ impl Checked {
         for (name, probe) in &self.probes {
             self.check_server(name, probe, samples, &mut findings);
         }
+        self.check_signers(&mut findings);
         self.check_serials(&mut findings);
         self.check_nsids(&mut findings);
         if !samples.has_expectations() {
@@ -120,8 +123,7 @@ impl Checked {
                     note(Kind::NsOnlyAtParent, what, server.to_string());
                 }
             }
-            let signed = self.details().any(|(_, _, details)| details.signed);
-            if !delegation.ds.is_empty() && !signed && self.details().next().is_some() {
+            if !delegation.ds.is_empty() && self.is_nowhere_signed() {
                 let what =
                     "the parent has a DS record, and no server has DNSKEY records".to_owned();
                 note(Kind::DsWithoutKey, what, server.to_string());
@@ -139,7 +141,51 @@ impl Checked {
             } else {
                 format!(" (at {} only)", servers.join(", "))
             };
-            findings.push(kind.of_zone(&self.subject.origin, format!("{what}{at}")));
+            let finding = kind.of_zone(&self.subject.origin, format!("{what}{at}"));
+            let is_ready = self.wrong_signers().next().is_none();
+            findings.push(if is_ready { finding } else { finding.while_unsigned() });
+        }
+    }
+
+    /// Whether the zone is signed here or the parent has DS records of it.
+    pub(super) fn is_to_be_signed(&self) -> bool {
+        self.subject.trusted.is_some() || !self.trust().ds.is_empty()
+    }
+
+    fn trust(&self) -> Trust<'_> {
+        let delegations = self.parent.iter().flat_map(Parent::delegations);
+        Trust {
+            ds: delegations.flat_map(|(_, of)| of.ds.iter().map(Vec::as_slice)).collect(),
+            keys: self.subject.trusted.as_deref(),
+        }
+    }
+
+    /// Whether no server that answers has DNSKEY records.
+    fn is_nowhere_signed(&self) -> bool {
+        let mut known =
+            self.probes.iter().filter_map(|(_, probe)| probe.signed.as_ref()).peekable();
+        known.peek().is_some() && known.all(|signed| !signed.has_keys())
+    }
+
+    /// The servers that do not answer signed by the zone's keys, and what is wrong.
+    fn wrong_signers(&self) -> impl Iterator<Item = (String, Kind, String)> + '_ {
+        let (trust, now) = (self.trust(), Timestamp::now());
+        self.probes.iter().flat_map(move |(name, probe)| {
+            let signed = probe.signed.iter();
+            let wrong = signed.flat_map(|of| of.wrong(&self.subject.origin, &trust, now));
+            let wrong: Vec<_> =
+                wrong.map(|(kind, what)| (self.label(name, probe), kind, what)).collect();
+            wrong
+        })
+    }
+
+    fn check_signers(&self, findings: &mut Vec<Finding>) {
+        // That the parent has DS records of a zone that nobody signs is one finding.
+        if self.is_nowhere_signed() && !self.trust().ds.is_empty() {
+            return;
+        }
+        for (server, kind, what) in self.wrong_signers() {
+            findings.push(kind.of_server(&self.subject.origin, server, what));
         }
     }
 
