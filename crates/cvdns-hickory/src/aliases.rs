@@ -7,8 +7,7 @@ use cvdns_core::wire::{class, rtype};
 use cvdns_core::zone::records::target;
 use hickory_server::proto::rr::Record;
 
-use crate::record::{RecordFields, name};
-use crate::sections::add_set;
+use crate::record::{RecordFields, add_set, name};
 
 /// The name that the chain has led to so far, in wire form and in its original case.
 #[derive(Debug)]

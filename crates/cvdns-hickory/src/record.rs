@@ -1,6 +1,7 @@
 //! Records as hickory has them, made of the octets that a snapshot has.
 
-use cvdns_core::wire::rtype;
+use cvdns_core::wire::{class, rtype};
+use cvdns_core::zone::records::Rrset;
 use hickory_server::proto::rr::rdata::NULL;
 use hickory_server::proto::rr::{DNSClass, Name, RData, Record, RecordType};
 use hickory_server::proto::serialize::binary::{BinDecodable, BinDecoder, Restrict};
@@ -62,6 +63,15 @@ impl<'r> RecordFields<'r> {
             _ => Some(RData::Unknown { code, rdata: NULL::with(self.rdata.to_vec()) }),
         }
     }
+}
+
+/// Adds the records of an `RRset` with this owner. `None` if hickory cannot read one of them.
+pub(crate) fn add_set(owner: &Name, set: &Rrset<'_>, out: &mut Vec<Record>) -> Option<()> {
+    for rdata in set.rdatas() {
+        let fields = RecordFields { class: class::IN, rtype: set.rtype(), ttl: set.ttl(), rdata };
+        out.push(fields.owned_by(owner)?);
+    }
+    Some(())
 }
 
 /// A name in wire form without compression, in its own case. `None` if it is none.

@@ -9,7 +9,7 @@ use cvdns_core::zone::records::Rrset;
 use hickory_server::proto::rr::{Name, Record};
 
 use crate::aliases::{CurrentName, add_aliases};
-use crate::record::{RecordFields, name};
+use crate::record::{RecordFields, add_set, name};
 
 /// The records of an answer.
 #[derive(Debug, Default)]
@@ -133,15 +133,6 @@ impl Rendered<'_, '_> {
         }
         Some(())
     }
-}
-
-/// Adds the records of an `RRset` with this owner. `None` if hickory cannot read one of them.
-pub(crate) fn add_set(owner: &Name, set: &Rrset<'_>, out: &mut Vec<Record>) -> Option<()> {
-    for rdata in set.rdatas() {
-        let fields = RecordFields { class: class::IN, rtype: set.rtype(), ttl: set.ttl(), rdata };
-        out.push(fields.owned_by(owner)?);
-    }
-    Some(())
 }
 
 /// Adds records that a snapshot has prepared. `None` if the last one is cut off.

@@ -1,10 +1,12 @@
 //! The handler answers what the responder of cvdns answers over TCP: for every name of several
 //! zones, the same header, records and options. `differences.rs` has what differs.
+#![allow(clippy::panic, clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod support;
 
 use std::net::SocketAddr;
 
+use cvdns_core::answer::Transport;
 use cvdns_core::snapshot::Snapshot;
 use support::both::{Both, Handled};
 use support::query::{DO, NSID, Query, opt, opts, tsig};
@@ -20,6 +22,9 @@ const TYPES: [u16; 36] = [
 const CLIENTS: [&str; 5] =
     ["192.0.2.200:53", "203.0.113.9:53", "[2001:218::7]:1053", "133.11.0.1:5300", "127.0.0.1:9"];
 
+const LONGEST_LABEL: &[u8; 64] =
+    b"?abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijk";
+
 /// How many questions were asked, and how many of them had records in which section.
 #[derive(Debug, Default)]
 struct Tally {
@@ -27,6 +32,7 @@ struct Tally {
     with: [usize; 3],
     with_error: usize,
     with_scope: usize,
+    truncated: usize,
 }
 
 struct Comparison {
@@ -41,8 +47,14 @@ impl Comparison {
 
     /// Asks both, and holds their answers against each other.
     fn ask(&mut self, query: &Query, client: &str, what: &str) {
+        self.ask_over(Transport::Tcp, query, client, what);
+    }
+
+    /// Does the same over a transport.
+    fn ask_over(&mut self, transport: Transport, query: &Query, client: &str, what: &str) {
         let octets = query.octets();
-        let answers = self.both.ask(&octets, client.parse::<SocketAddr>().unwrap());
+        let client: SocketAddr = client.parse().unwrap();
+        let answers = self.both.ask_over(transport, &octets, client);
         let context = || format!("{what}: {query:?} of {client}");
         match (&answers.responder, &answers.handler) {
             (None, Handled::Dropped) => {}
@@ -54,6 +66,7 @@ impl Comparison {
                 self.tally.with_error += usize::from(responder.option(15).is_some());
                 let scope = responder.option(8).is_some_and(|subnet| subnet[3] > 0);
                 self.tally.with_scope += usize::from(scope);
+                self.tally.truncated += usize::from(responder.header[2] & 0x02 != 0);
             }
             _ => panic!("{}: {answers:?}", context()),
         }
@@ -67,6 +80,8 @@ impl Comparison {
         names.sort();
         let below = |label: &'static [u8]| names.iter().map(move |name| [label, name].concat());
         let all = names.iter().cloned().chain(below(b"\x01x")).chain(below(b"\x01A\x01b"));
+        // Octets that are no letters, and the longest label.
+        let all = all.chain(below(b"\x06\0.\\\xff *")).chain(below(LONGEST_LABEL));
         let mut all: Vec<Vec<u8>> = all.filter(|name| name.len() <= 255).collect();
         all.extend([b"\0".to_vec(), b"\x07example\0".to_vec(), b"\x03net\0".to_vec()]);
         for name in all.iter_mut().step_by(2) {
@@ -196,6 +211,27 @@ fn other_classes_types_and_opcodes_are_answered_alike() {
     println!("classes, types, opcodes: {:?}", comparison.tally);
 }
 
+/// Over UDP, what does not fit into the client's size is left out as a whole.
+#[test]
+fn answers_over_udp_are_left_out_alike() {
+    let mut comparison = Comparison::new(snapshots::interop());
+    let sizes = [0, 512, 600, 1232, 4096, 65_535];
+    for name in comparison.names() {
+        for qtype in [1, 2, 6, 16, 28, 255] {
+            let plain = Query::new(&name, qtype);
+            comparison.ask_over(Transport::Udp, &plain, CLIENTS[0], "UDP without EDNS");
+            for size in sizes {
+                let mut opt = opt(0, 0, &[NSID]);
+                opt[3..5].copy_from_slice(&u16::to_be_bytes(size));
+                let query = plain.clone().with(Some(opt));
+                comparison.ask_over(Transport::Udp, &query, CLIENTS[0], "UDP");
+            }
+        }
+    }
+    println!("UDP: {:?}", comparison.tally);
+    assert!(comparison.tally.truncated > 10);
+}
+
 #[test]
 fn malformed_and_unusual_messages_are_answered_alike() {
     let mut comparison = Comparison::new(snapshots::shipped());
@@ -213,6 +249,11 @@ fn malformed_and_unusual_messages_are_answered_alike() {
         queries.push(Query { trailing: vec![0], ..query.clone() });
         queries.push(Query { answers: vec![record.clone()], ..query.clone() });
         queries.push(query.clone().with(Some(record.clone())));
+        // An option with fewer octets than it says.
+        let cut_off = b"\0\0\x29\x04\xd0\0\0\0\0\0\x06\0\x03\0\x04\x01\x02";
+        if query.additional.is_empty() {
+            queries.push(query.clone().with(Some(cut_off.to_vec())));
+        }
         queries.push(query.clone().with(Some(tsig())));
         queries.push(Query { trailing: vec![0], ..query.clone().with(Some(tsig())) });
     }

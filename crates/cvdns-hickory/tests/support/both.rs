@@ -52,7 +52,7 @@ impl Both {
         let newest = Arc::new(ArcSwap::new(snapshot.clone()));
         Self {
             snapshot,
-            responder: Answering::uncounted(0, Timestamp::now),
+            responder: Answering::new(0, Timestamp::now),
             handler: AuthoritativeHandler::new(newest, 0),
             runtime: Builder::new_current_thread().build().expect("a runtime"),
             buffer: vec![0; 65_535],
@@ -63,22 +63,38 @@ impl Both {
         &self.snapshot
     }
 
-    /// Asks both over TCP. A query that hickory cannot read is asked of neither.
+    /// Asks both over TCP.
     pub fn ask(&mut self, query: &[u8], client: SocketAddr) -> Answers {
-        let Ok(request) = Request::from_bytes(query.to_vec(), client, Protocol::Tcp) else {
+        self.ask_over(Transport::Tcp, query, client)
+    }
+
+    /// Asks both over UDP or TCP. A query that hickory cannot read is asked of neither.
+    pub fn ask_over(&mut self, transport: Transport, query: &[u8], client: SocketAddr) -> Answers {
+        let protocol = if transport == Transport::Udp { Protocol::Udp } else { Protocol::Tcp };
+        let Ok(request) = Request::from_bytes(query.to_vec(), client, protocol) else {
             return Answers { responder: None, handler: Handled::Unread };
         };
         assert_eq!(self.responder.next_turn(), self.handler.next_turn(), "the same turn");
-        let responder = self.ask_responder(query, client);
+        let responder = self.ask_responder(transport, query, client);
         let handler = self.handle(&request);
         Answers { responder, handler }
     }
 
-    /// Asks the responder alone over TCP.
-    pub fn ask_responder(&mut self, query: &[u8], client: SocketAddr) -> Option<Parsed> {
+    /// Changes the responder.
+    pub fn configure(&mut self, change: impl FnOnce(&mut Answering)) {
+        change(&mut self.responder);
+    }
+
+    /// Asks the responder alone.
+    pub fn ask_responder(
+        &mut self,
+        transport: Transport,
+        query: &[u8],
+        client: SocketAddr,
+    ) -> Option<Parsed> {
         self.buffer[..query.len()].copy_from_slice(query);
         let (snapshot, buffer) = (&self.snapshot, &mut self.buffer);
-        let end = self.responder.respond(snapshot, buffer, query.len(), client, Transport::Tcp)?;
+        let end = self.responder.respond(snapshot, buffer, query.len(), client, transport)?;
         Some(Parsed::of(&self.buffer[..end]))
     }
 

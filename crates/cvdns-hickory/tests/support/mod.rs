@@ -11,4 +11,5 @@
 pub mod both;
 pub mod judge;
 pub mod query;
+pub mod served;
 pub mod snapshots;

@@ -1,5 +1,6 @@
 //! Snapshots that are asked.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -110,9 +111,9 @@ pub fn interop() -> Snapshot {
 pub fn rare() -> Snapshot {
     let (long, longer) = ("a".repeat(60), "b".repeat(63));
     let mut records = include_str!("rare.zone").to_owned();
-    records += &format!("grow DNAME {long}.{longer}.{longer}.rare.test.\n");
+    let _ = writeln!(records, "grow DNAME {long}.{longer}.{longer}.rare.test.");
     for link in 0..18 {
-        records += &format!("c{link} CNAME C{}\n", link + 1);
+        let _ = writeln!(records, "c{link} CNAME C{}", link + 1);
     }
     let zone = "format = 1\norigin = 'rare.test'\nrecords = 'zone'\n";
     of_texts(zone, &records, "")
