@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use cvdns_core::abuse::CookieSecrets;
 use cvdns_core::answer::{Moment, Transport};
-use cvdns_core::snapshot::{Snapshot, StaticData, ZoneSerials};
+use cvdns_core::snapshot::{Snapshot, StaticData};
 use cvdns_core::wire::rcode;
 use support::both::{Both, Handled};
 use support::judge::Parsed;
@@ -167,18 +167,4 @@ fn download_reports_are_answered_and_not_counted() {
     let handler = handled(both.ask(&octets, client()).handler);
     assert_eq!(handler.sections[0].len(), 1);
     assert_eq!(counted(&both), 1, "by the responder alone");
-}
-
-/// A defect of the responder: at the end of a chain, it writes the serial of the master file.
-#[test]
-fn behind_an_alias_the_serial_is_that_of_secondaries() {
-    let mut snapshot = snapshots::rare();
-    snapshot.serials = ZoneSerials::new(vec![Some(4_000_000_000)]);
-    let mut both = Both::new(snapshot);
-    let (alias, direct) = (b"\x06toapex\x04rare\x04test\0".as_slice(), b"\x04rare\x04test\0");
-    let (responder, handler) = ask(&mut both, &Query::new(alias, 6));
-    let (own, own_of_handler) = ask(&mut both, &Query::new(direct, 6));
-    assert_eq!(own, own_of_handler);
-    assert_eq!(handler.sections[0][1], own.sections[0][0]);
-    assert_ne!(responder.sections[0][1], own.sections[0][0]);
 }

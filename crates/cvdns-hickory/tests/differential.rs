@@ -7,7 +7,7 @@ mod support;
 use std::net::SocketAddr;
 
 use cvdns_core::answer::Transport;
-use cvdns_core::snapshot::Snapshot;
+use cvdns_core::snapshot::{Snapshot, ZoneSerials};
 use support::both::{Both, Handled};
 use support::query::{DO, NSID, Query, opt, opts, tsig};
 use support::snapshots;
@@ -169,7 +169,10 @@ fn the_zone_of_the_interop_tests_is_answered_alike() {
 
 #[test]
 fn rare_records_aliases_and_delegations_are_answered_alike() {
-    let mut comparison = Comparison::new(snapshots::rare());
+    let mut snapshot = snapshots::rare();
+    // That of secondaries is answered everywhere, also behind an alias to the origin.
+    snapshot.serials = ZoneSerials::new(vec![Some(4_000_000_000)]);
+    let mut comparison = Comparison::new(snapshot);
     comparison.sweep(|_| true);
     println!("rare: {:?}", comparison.tally);
 }

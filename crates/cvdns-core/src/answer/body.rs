@@ -313,7 +313,12 @@ pub(super) fn write_end(
     let static_data = &*snapshot.static_data;
     match decision.outcome {
         Outcome::Static { rrset, .. } | Outcome::DownloadReport { rrset, .. } => {
-            counts.answer += write_set(writer, owner, &static_data.rrset(rrset)?);
+            let set = static_data.rrset(rrset)?;
+            counts.answer += if set.rtype() == rtype::SOA {
+                write_soa(writer, owner, snapshot, (decision.zone?, set.ttl()))?
+            } else {
+                write_set(writer, owner, &set)
+            };
         }
         Outcome::Pool { answer, ipv6, .. } => {
             counts.answer += write_window(writer, owner, answer.windows(ipv6).window(turn), ipv6)?;
@@ -335,12 +340,22 @@ pub(super) fn write_end(
         }
         Outcome::NoData | Outcome::NxDomain => {
             let zone = static_data.zone(decision.zone?)?;
-            counts.authority += write_soa(writer, snapshot, decision.zone?, zone.negative_ttl)?;
+            counts.authority += write_soa(
+                writer,
+                Owner::Name(zone.origin.wire()),
+                snapshot,
+                (decision.zone?, zone.negative_ttl),
+            )?;
         }
         Outcome::NoAddresses { rule, .. } | Outcome::NoSuchType { rule } => {
             let zone = static_data.zone(decision.zone?)?;
             let ttl = static_data.rules.get(rule as usize)?.ttl.min(zone.negative_ttl);
-            counts.authority += write_soa(writer, snapshot, decision.zone?, ttl)?;
+            counts.authority += write_soa(
+                writer,
+                Owner::Name(zone.origin.wire()),
+                snapshot,
+                (decision.zone?, ttl),
+            )?;
         }
         Outcome::Referral(cut) => write_referral(writer, static_data, cut, counts)?,
         Outcome::ChainEnds
@@ -400,14 +415,14 @@ fn write_prepared(writer: &mut MessageWriter<'_>, owner: Owner<'_>, record: &[u8
     Some(1)
 }
 
+/// Writes the SOA record of a zone, with the serial that secondaries know.
 fn write_soa(
     writer: &mut MessageWriter<'_>,
+    owner: Owner<'_>,
     snapshot: &Snapshot,
-    zone: u32,
-    ttl: u32,
+    (number, ttl): (u32, u32),
 ) -> Option<u16> {
-    let number = zone;
-    let zone = snapshot.static_data.zone(zone)?;
+    let zone = snapshot.static_data.zone(number)?;
     let rdata = snapshot.static_data.rrset(zone.soa)?.first()?;
     let mut own = [0; LONGEST_SOA];
     let own = own.get_mut(..rdata.len())?;
@@ -415,7 +430,7 @@ fn write_soa(
     if let Some(serial) = serial(snapshot, Some(number)) {
         put_serial(own, serial);
     }
-    writer.record(Owner::Name(zone.origin.wire()), rtype::SOA, class::IN, ttl, own);
+    writer.record(owner, rtype::SOA, class::IN, ttl, own);
     Some(1)
 }
 
