@@ -2,6 +2,7 @@
 //! what the server shows.
 
 use crate::dnssec::{Keys, with_keys};
+use crate::encrypted::with_tls;
 use crate::support;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -150,7 +151,7 @@ fn asked(text: &str) -> BTreeMap<String, BTreeSet<String>> {
 #[test]
 fn both_formats_say_the_same() {
     let port = ports::free();
-    let files = fixture::files();
+    let files = with_tls(fixture::files(), [(); 3].map(|()| ports::free()));
     let config = format!("{}\n[admin]\nlisten = \"127.0.0.1:{port}\"\n", files.text("cvdns.toml"));
     let _daemon = Daemon::start(&files.with("cvdns.toml", config));
     let names = |page: &str| -> BTreeSet<String> {

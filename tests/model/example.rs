@@ -194,6 +194,12 @@ fn commented_out_values_are_the_defaults() {
             "catalog",
             "address",
             "key = \"transfer\"",
+            "certificate",
+            "key = \"privkey.pem\"",
+            "dot",
+            "doq",
+            "doh",
+            "connections = 1000",
             "zones = [",
         ]
         .iter()

@@ -22,19 +22,19 @@ struct Encrypted {
 impl Encrypted {
     fn start() -> Self {
         let [dot, doq, doh] = [(); 3].map(|()| ports::free());
-        Self { daemon: Daemon::start(&files(dot, doq, doh)), dot, doq, doh }
+        let files = with_tls(fixture::files(), [dot, doq, doh]);
+        Self { daemon: Daemon::start(&files), dot, doq, doh }
     }
 }
 
-/// The fixture's files with a certificate for 127.0.0.1, as docs/encrypted.md makes one.
-fn files(dot: u16, doq: u16, doh: u16) -> Files {
+/// Adds encrypted transports on these ports, with a certificate for 127.0.0.1.
+pub(crate) fn with_tls(files: Files, [dot, doq, doh]: [u16; 3]) -> Files {
     let dir = tempfile::tempdir().expect("a directory");
     let mut openssl = tool("openssl");
     openssl.current_dir(dir.path()).args(["req", "-x509", "-newkey", "ec", "-pkeyopt"]);
     openssl.args(["ec_paramgen_curve:prime256v1", "-nodes", "-days", "90", "-subj", "/CN=ns1"]);
     openssl.args(["-addext", "subjectAltName=DNS:ns1.clam.example,IP:127.0.0.1"]);
     output(openssl.args(["-keyout", "k.pem", "-out", "c.pem"]));
-    let files = fixture::files();
     let mut config = files.text("cvdns.toml").to_owned();
     write!(
         config,

@@ -142,6 +142,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::too_many_lines, reason = "a table of cases")]
     fn each_fault_of_a_server_is_said() {
         let zone = Name::parse("a.example", &Name::root()).unwrap();
         let key = || KeyPair::generate(Algorithm::Ed25519, 257).unwrap().0.dnskey().clone();
