@@ -151,7 +151,7 @@ fn asked(text: &str) -> BTreeMap<String, BTreeSet<String>> {
 #[test]
 fn both_formats_say_the_same() {
     let port = ports::free();
-    let files = with_tls(fixture::files(), [(); 3].map(|()| ports::free()));
+    let files = fixture::files();
     let config = format!("{}\n[admin]\nlisten = \"127.0.0.1:{port}\"\n", files.text("cvdns.toml"));
     let _daemon = Daemon::start(&files.with("cvdns.toml", config));
     let names = |page: &str| -> BTreeSet<String> {
@@ -210,7 +210,7 @@ fn both_formats_say_the_same() {
 #[test]
 fn what_is_asked_for_is_shown() {
     let port = ports::free();
-    let files = fixture::files();
+    let files = with_tls(fixture::files(), [(); 3].map(|()| ports::free()));
     let config = format!("{}\n[admin]\nlisten = \"127.0.0.1:{port}\"\n", files.text("cvdns.toml"));
     let web = BadWeb::start(Way::good("serial = 1\n"));
     let overrides = format!("[feed]\noverrides = \"{}\"\nstate = \"state\"\n", web.url());
