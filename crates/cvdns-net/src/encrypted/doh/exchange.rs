@@ -5,6 +5,7 @@ use data_encoding::BASE64URL_NOPAD;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 
 use crate::memory::has_reserve;
@@ -38,15 +39,46 @@ pub(super) enum Refused {
 
 /// The query of a request.
 pub(super) async fn query_of(request: Request<Incoming>) -> Result<Vec<u8>, Refused> {
-    if request.uri().path() != PATH {
-        return Err(Refused::Path);
-    }
-    let query = match *request.method() {
-        Method::GET => in_path(request.uri().query().unwrap_or_default())?,
-        Method::POST => in_body(request).await?,
-        _ => return Err(Refused::Method),
+    let (head, body) = request.into_parts();
+    let query = match in_head(&head) {
+        Ok(Some(query)) => query,
+        Ok(None) => in_body(body).await?,
+        Err(refused) => {
+            discard(body).await;
+            return Err(refused);
+        }
     };
     if query.len() < HEADER { Err(Refused::Malformed) } else { Ok(query) }
+}
+
+/// The query in the head of a request; `None` if it is in the body.
+fn in_head(head: &Parts) -> Result<Option<Vec<u8>>, Refused> {
+    if head.uri.path() != PATH {
+        return Err(Refused::Path);
+    }
+    match head.method {
+        Method::GET => in_path(head.uri.query().unwrap_or_default()).map(Some),
+        Method::POST => {
+            let media_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+            let essence = media_type.and_then(|value| value.split(';').next()).unwrap_or_default();
+            let is_message = essence.trim().eq_ignore_ascii_case(MESSAGE);
+            if is_message { Ok(None) } else { Err(Refused::MediaType) }
+        }
+        _ => Err(Refused::Method),
+    }
+}
+
+/// Reads a body that is refused, unless it is long: where octets of the client are unread when a
+/// connection is closed, the kernel resets it, which can cost the response on its way.
+async fn discard(mut body: Incoming) {
+    let mut left = 4 * MAX_MESSAGE;
+    // Each round has octets, or is the last one.
+    while let Some(Ok(frame)) = body.frame().await {
+        left = left.saturating_sub(frame.data_ref().map_or(1, |data| data.len().max(1)));
+        if left == 0 {
+            return;
+        }
+    }
 }
 
 /// The query in the variable `dns` (section 4.1). Other variables are nobody's.
@@ -56,14 +88,9 @@ fn in_path(variables: &str) -> Result<Vec<u8>, Refused> {
     BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| Refused::Malformed)
 }
 
-async fn in_body(request: Request<Incoming>) -> Result<Vec<u8>, Refused> {
-    let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = media_type.and_then(|value| value.split(';').next()).unwrap_or_default();
-    if !essence.trim().eq_ignore_ascii_case(MESSAGE) {
-        return Err(Refused::MediaType);
-    }
-    let body = request.into_body();
+async fn in_body(body: Incoming) -> Result<Vec<u8>, Refused> {
     if body.size_hint().lower() > MAX_MESSAGE as u64 {
+        discard(body).await;
         return Err(Refused::TooLong);
     }
     if !has_reserve() {
