@@ -22,7 +22,7 @@ impl Shipped {
         let mut problems = Problems::default();
         let loaded = load(&project().join("cvdns.toml"), &mut problems).expect("the example");
         let feed = Feed::parse(
-            &read_feed(loaded.feed.as_ref().and_then(FeedSource::file).unwrap()).unwrap(),
+            &read_feed(loaded.feeds.first().and_then(FeedSource::file).unwrap()).unwrap(),
         );
         let feed = feed.unwrap();
         let static_data = Arc::new(compile_frame(&loaded, &feed));

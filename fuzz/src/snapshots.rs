@@ -25,7 +25,7 @@ pub(crate) static EXAMPLE: LazyLock<Snapshot> = LazyLock::new(|| {
         .find(|directory| directory.join("cvdns.toml").exists())
         .expect("the project");
     let loaded = load(&project.join("cvdns.toml"), &mut problems).expect("the example");
-    let file = loaded.feed.as_ref().and_then(FeedSource::file).expect("a feed");
+    let file = loaded.feeds.first().and_then(FeedSource::file).expect("a feed");
     let feed = Feed::parse(&read_feed(file).expect("a feed")).expect("a feed");
     let static_data =
         compile(&loaded.inputs, &feed.requirements(), &mut problems).expect("the example");

@@ -11,14 +11,17 @@ use serde::{Deserialize, Serialize};
 
 use super::api::json;
 use super::change::{body, carry_out};
+use super::source_status::SourceStatus;
 use super::view::{AdminState, OperatorRequest};
 use cvdns_core::snapshot::{FeedInForce, HeldFeed};
 
 /// The response of `/api/v1/feed`.
 #[derive(Serialize)]
 struct FeedResponse {
-    /// The configured source; `None` if no feed is configured.
+    /// The configured source, or several with commas; `None` if no feed is configured.
     source: Option<String>,
+    /// Each source, in the order of the configuration.
+    sources: Vec<SourceStatus>,
     in_force: Option<InForce>,
     held: Option<HeldFeed>,
     /// Failed attempts to get a feed, by reason.
@@ -46,7 +49,8 @@ pub(super) async fn show(State(shared): State<Arc<AdminState>>) -> Response {
         let condition = view.condition.load();
         let in_force = condition.feed.clone();
         FeedResponse {
-            source: condition.source.clone(),
+            source: SourceStatus::names(&condition.sources),
+            sources: SourceStatus::all(&condition, now),
             in_force: in_force
                 .map(|feed| InForce { age: now.duration_since(feed.generated).as_secs(), feed }),
             held: condition.held.clone(),

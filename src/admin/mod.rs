@@ -24,6 +24,7 @@ pub mod reload;
 mod routes;
 mod serving;
 mod signing;
+mod source_status;
 pub mod status;
 pub(crate) mod status_text;
 mod transfer_text;
@@ -56,7 +57,7 @@ pub use serving::AdminServing;
 pub use signing::SigningCondition;
 pub use view::{
     Access, NotifyCounts, OperatorRequest, ReloadOutcome, SecretsCondition, ServerCondition,
-    ServerView, TransferredCondition,
+    ServerView, SourceCondition, TransferredCondition,
 };
 
 /// The bound admin listener.

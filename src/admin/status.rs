@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::signing::SigningStatus;
+use super::source_status::SourceStatus;
 use super::transferred::TransferredStatus;
 use super::view::{SecretsCondition, ServerCondition, ServerView};
 use super::xdp_status::XdpInterface;
@@ -141,8 +142,11 @@ pub struct ZoneStatus {
 /// The feed in force.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeedStatus {
-    /// The configured source; `None` if no feed is configured.
+    /// The configured source, or several with commas; `None` if no feed is configured.
     pub source: Option<String>,
+    /// Each source, in the order of the configuration.
+    #[serde(default)]
+    pub sources: Vec<SourceStatus>,
     /// The source from which the feed in force was read, which is another one until the configured
     /// one has a feed; `None` if there is no feed yet.
     #[serde(default)]
@@ -333,15 +337,17 @@ impl FeedStatus {
     pub fn origin(&self) -> Option<String> {
         let source = self.source.as_ref()?;
         Some(match &self.read_from {
-            Some(before) if before != source => format!("{before}, as {source} has none yet"),
-            _ => source.clone(),
+            Some(from) if self.sources.iter().any(|source| source.name == *from) => from.clone(),
+            Some(before) => format!("{before}, as {source} has none yet"),
+            None => source.clone(),
         })
     }
 
     pub(super) fn of(condition: &ServerCondition, now: Timestamp) -> Self {
         let feed = condition.feed.as_ref();
         Self {
-            source: condition.source.clone(),
+            source: SourceStatus::names(&condition.sources),
+            sources: SourceStatus::all(condition, now),
             read_from: condition.read_from.clone(),
             serial: feed.map(|feed| feed.serial),
             generated: feed.map(|feed| feed.generated),

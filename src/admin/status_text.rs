@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::signing::SigningStatus;
+use super::source_status::SourceStatus;
 use super::status::{
     DnstapStatus, FeedStatus, LogStatus, OverrideStatus, OverridesStatus, QueryStatus,
     RecordStatus, Status, ZoneStatus,
@@ -150,6 +151,19 @@ fn dnstap(dnstap: &DnstapStatus) -> String {
     format!("{to} {socket}: {} sent, {dropped} dropped", of(*sent as usize, "message"))
 }
 
+/// A source of the feed.
+fn source(source: &SourceStatus) -> String {
+    let SourceStatus { name, serial, age: seconds, .. } = source;
+    let in_force = if source.in_force { ", in force" } else { "" };
+    let usable = if source.usable { "" } else { ", NOT USABLE NOW" };
+    match serial.zip(*seconds) {
+        Some((serial, seconds)) => {
+            format!("{name} has {serial}, {} old{in_force}{usable}", age(seconds))
+        }
+        None => format!("{name} has none yet{usable}"),
+    }
+}
+
 fn feed(feed: &FeedStatus) -> Vec<String> {
     let from = feed.origin().map(|origin| format!(", from {origin}")).unwrap_or_default();
     let mut lines = Vec::new();
@@ -162,6 +176,10 @@ fn feed(feed: &FeedStatus) -> Vec<String> {
             lines.push("none configured: all mirrors count as up".to_owned());
         }
         _ => lines.push(format!("none yet{from}: all mirrors count as up")),
+    }
+    // Of a single source, everything is said already.
+    if feed.sources.len() > 1 {
+        lines.extend(feed.sources.iter().map(source));
     }
     if let Some(reason) = &feed.frozen {
         lines.push(format!("FROZEN by the coordinator: {reason}"));

@@ -121,6 +121,18 @@ pub struct SecretsCondition {
     pub complaint: Option<String>,
 }
 
+/// What is known of a source of the feed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceCondition {
+    /// Its path or URL.
+    pub name: String,
+    /// The serial of its newest feed, and when that was generated; `None` if none came from here
+    /// since the start.
+    pub newest: Option<(u64, Timestamp)>,
+    /// Whether it could be read last time, and had a feed that can be used.
+    pub is_usable: bool,
+}
+
 /// The state of the server that is not part of the snapshot.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServerCondition {
@@ -134,8 +146,8 @@ pub struct ServerCondition {
     pub unusable_files: usize,
     /// Why the server is not ready, for people; empty if it is ready.
     pub not_ready: Vec<String>,
-    /// The configured source of the feed.
-    pub source: Option<String>,
+    /// The configured sources of the feed, in their order.
+    pub sources: Vec<SourceCondition>,
     /// The source from which the feed in force was read.
     pub read_from: Option<String>,
     /// Description of the country database, for people.

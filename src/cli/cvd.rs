@@ -171,7 +171,7 @@ fn configured_release(config: &Path, now: Timestamp) -> Result<Option<Release>, 
         return Ok(None);
     }
     let mut problems = Problems::default();
-    let Some(FollowedSources { feed, roots, supply }) =
+    let Some(FollowedSources { feeds, roots, supply }) =
         load::followed_sources(config, &mut problems).filter(|_| !problems.has_errors())
     else {
         print(&problems);
@@ -187,7 +187,7 @@ fn configured_release(config: &Path, now: Timestamp) -> Result<Option<Release>, 
     for error in errors {
         eprint_line!("cvdns: {error}; the other fields of the record are taken from elsewhere");
     }
-    let feed = read_feed(feed.as_ref(), &roots, now)?;
+    let feed = read_feed(feeds.first(), &roots, now)?;
     Ok(sources.release(feed.as_ref().and_then(Feed::dated_release)).map(|(release, _)| release))
 }
 

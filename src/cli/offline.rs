@@ -88,10 +88,27 @@ impl Offline {
     pub(in crate::cli) fn source(&self, argument: Option<&str>) -> Result<FeedSource, Failure> {
         match argument {
             Some(argument) => FeedSource::of_argument(argument).map_err(Failure::new),
-            None => self.loaded.feed.clone().ok_or_else(|| {
+            None => self.configured_source().ok_or_else(|| {
                 Failure::new("the configuration has no feed (`source` in [feed]): name one")
             }),
         }
+    }
+
+    /// The configured source that has the newest feed; the first one, if none can be read.
+    fn configured_source(&self) -> Option<FeedSource> {
+        let Loaded { feeds, roots, .. } = &self.loaded;
+        let serial = |source: &FeedSource| {
+            source.read(roots).ok().and_then(|octets| Some(Feed::parse(&octets).ok()?.serial))
+        };
+        let mut chosen: Option<(Option<u64>, &FeedSource)> = None;
+        for source in feeds {
+            // A single one is read by whoever needs it.
+            let serial = if feeds.iter().len() > 1 { serial(source) } else { None };
+            if chosen.is_none_or(|(newest, _)| serial > newest) {
+                chosen = Some((serial, source));
+            }
+        }
+        chosen.map(|(_, source)| source.clone())
     }
 
     /// Reads the octets of a feed. If the file is one that a server keeps in `state`, the feed is
@@ -139,7 +156,7 @@ impl Offline {
         &self,
         argument: Option<&str>,
     ) -> Result<Option<SourcedFeed>, Failure> {
-        if argument.is_none() && self.loaded.feed.is_none() {
+        if argument.is_none() && self.loaded.feeds.is_empty() {
             return Ok(None);
         }
         self.read(self.source(argument)?).map(Some)
@@ -148,7 +165,7 @@ impl Offline {
     /// The configured feed, its signature verified if `public-key` requires one; `None` if no feed
     /// is configured.
     pub(in crate::cli) fn signed_feed(&self) -> Result<Option<SourcedFeed>, Failure> {
-        let Some(source) = self.loaded.feed.clone() else { return Ok(None) };
+        let Some(source) = self.configured_source() else { return Ok(None) };
         let Some(key) = &self.loaded.config.feed.public_key else {
             return self.read(source).map(Some);
         };
@@ -163,26 +180,26 @@ impl Offline {
     /// The configured feed, or if that is unusable, the one that the server keeps in `state`. A
     /// line on standard error says so when the two differ.
     pub(in crate::cli) fn feed_in_force(&self) -> Result<Option<SourcedFeed>, Failure> {
-        let source = self.loaded.feed.clone();
-        let state = self.loaded.state.as_deref().zip(source.as_ref());
         let keys = self.loaded.config.feed.public_key.as_ref();
-        let kept = state.and_then(|(state, source)| {
-            daemon::last_feed(state, &source.to_string(), keys, self.time)
-        });
+        let kept = self
+            .loaded
+            .state
+            .as_deref()
+            .and_then(|state| daemon::last_feed(state, &self.loaded.feeds, keys, self.time));
         if !self.loaded.config.feed.settle.is_zero() {
             eprint_line!(
                 "cvdns: only the running server knows which mirrors change state too often (`settle`)"
             );
         }
-        match (self.signed_feed(), kept, source) {
-            (Err(Failure::Input(what)), Some(feed), Some(source)) => {
+        match (self.signed_feed(), kept) {
+            (Err(Failure::Input(what)), Some((source, feed))) => {
                 eprint_line!(
                     "cvdns: {what}; the server continues with feed {}, which it kept",
                     feed.serial
                 );
                 Ok(Some(SourcedFeed { source, feed }))
             }
-            (Ok(Some(named)), Some(kept), _) if kept.serial != named.feed.serial => {
+            (Ok(Some(named)), Some((_, kept))) if kept.serial != named.feed.serial => {
                 let SourcedFeed { source, feed } = &named;
                 eprint_line!(
                     "cvdns: {source} has feed {}, but feed {} was last in force: the server holds \
@@ -192,7 +209,7 @@ impl Offline {
                 );
                 Ok(Some(named))
             }
-            (read, ..) => read,
+            (read, _) => read,
         }
     }
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
-use super::feed_poller::{self, FeedPoller, FetchResult, Pollers};
+use super::feed_poller::{self, FeedPoller, FeedPollers, FetchResult, Pollers};
 use super::file_watcher::FileWatcher;
 use super::follower::Follower;
 use super::pending_signals::PendingSignals;
@@ -19,7 +19,7 @@ use super::server_state::ServerState;
 use super::supervision::Supervision;
 use super::takeover::{Offering, Successor};
 use crate::admin::{OperatorRequest, ReloadOutcome};
-use crate::load;
+use crate::load::{self, FeedSource};
 use crate::logging::{LogLevel, log_problems};
 use cvdns_core::problem::{Location, Problems};
 use cvdns_io::signals::SignalAction;
@@ -98,10 +98,8 @@ impl EventLoop<'_> {
                         let _ = done.send(Box::new(state.foresight()));
                     }
                 },
-                fetched = feed_poller::next(&mut self.pollers.feed) => {
-                    if let Some(poller) = &self.pollers.feed {
-                        take_fetched(poller, fetched, state);
-                    }
+                (source, fetched) = self.pollers.feeds.next() => {
+                    take_fetched(&self.pollers.feeds, &source, fetched, state);
                 }
                 fetched = feed_poller::next(&mut self.pollers.overrides) => {
                     if let Some(poller) = &self.pollers.overrides {
@@ -248,11 +246,21 @@ pub(super) async fn fetch_first(
             warn!("the overrides take longer than {patience:?} to come: they are not waited for");
         }
     }
-    let Some(poller) = &mut pollers.feed else { return };
-    if let Ok(fetched) = tokio::time::timeout_at(deadline, poller.next()).await {
-        take_fetched(poller, fetched, state);
-    } else {
-        warn!("the feed takes longer than {patience:?} to come: it is not waited for");
+    let feeds = &mut pollers.feeds;
+    if feeds.count() == 0 {
+        return;
+    }
+    // A source that fails is no reason not to wait for the others.
+    for _ in 0..feeds.count() {
+        let Ok((source, fetched)) = tokio::time::timeout_at(deadline, feeds.next()).await else {
+            warn!("the feed takes longer than {patience:?} to come: it is not waited for");
+            break;
+        };
+        let is_fetched = fetched.is_ok();
+        take_fetched(feeds, &source, fetched, state);
+        if is_fetched && state.has_feed() {
+            break;
+        }
     }
     if !state.has_feed() {
         state.log_without_feed();
@@ -265,9 +273,14 @@ fn take_fetched_overrides(poller: &FeedPoller, fetched: FetchResult, state: &mut
     }
 }
 
-fn take_fetched(poller: &FeedPoller, fetched: FetchResult, state: &mut ServerState) {
-    if !state.take_fetched(fetched, Timestamp::now()) {
-        poller.refetch();
+fn take_fetched(
+    feeds: &FeedPollers,
+    source: &FeedSource,
+    fetched: FetchResult,
+    state: &mut ServerState,
+) {
+    if !state.take_fetched(source, fetched, Timestamp::now()) {
+        feeds.refetch(source);
     }
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::load::{FeedSource, signature_path};
+use super::feed_sources::Newest;
+use crate::load::{FeedSource, FeedSources, signature_path};
 use cvdns_core::health::{Feed, FeedError, Keys};
 use cvdns_io::FileVersion;
 
@@ -14,8 +15,8 @@ use cvdns_io::FileVersion;
 pub(super) enum FeedCandidate {
     /// The document that was read last time.
     Unchanged,
-    /// Another document, which says nothing newer than the feed in force.
-    Known(Arc<FeedDocument>),
+    /// Another document, which says nothing newer than the feed in force, and how new it is.
+    Known(Arc<FeedDocument>, Newest),
     /// A newer feed that passed all checks but the guard against losses.
     New(Box<Feed>, Arc<FeedDocument>),
     /// No usable feed.
@@ -55,8 +56,12 @@ pub(super) struct Refusal {
 /// What a document is judged by.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FeedCriteria<'c> {
-    /// The document that was read last, accepted or not.
+    /// The configured sources, which all have the feeds of one coordinator.
+    pub sources: &'c FeedSources,
+    /// The document that was read last from the same source, accepted or not.
     pub last_read: Option<&'c FeedDocument>,
+    /// How new the newest feed of the same source is.
+    pub newest: Option<Newest>,
     pub in_force: Option<&'c AcceptedFeed>,
     /// One of these keys must have signed the document; `None` asks for no signature.
     pub keys: Option<&'c Keys>,
@@ -95,20 +100,21 @@ impl FeedCandidate {
         if criteria.last_read == Some(&document) && !criteria.rekeyed {
             return Self::Unchanged;
         }
-        // Another source counts its serials by itself.
-        let before =
-            criteria.in_force.filter(|in_force| in_force.document.source == document.source);
+        // A source that is no longer configured counts its serials by itself.
+        let before = criteria
+            .in_force
+            .filter(|in_force| criteria.sources.contains(&in_force.document.source));
         let document = Arc::new(document);
         // What these keys have verified is not verified again: the signature beside it may already
         // be the next feed's, which is written before the feed.
-        if before.is_some_and(|before| {
+        if let Some(before) = before.filter(|before| {
             before.document.octets == document.octets && before.keys.as_ref() == criteria.keys
         }) {
-            return Self::Known(document);
+            return Self::Known(document, Newest::of(&before.feed));
         }
-        match check(&document, before.map(|before| &before.feed), criteria) {
-            Ok(Some(feed)) => Self::New(Box::new(feed), document),
-            Ok(None) => Self::Known(document),
+        match check(&document, before, criteria) {
+            Ok((feed, true)) => Self::New(Box::new(feed), document),
+            Ok((feed, false)) => Self::Known(document, Newest::of(&feed)),
             Err(error) => {
                 let is_lasting = !matches!(error, FeedError::FromTheFuture(_));
                 Self::Refused(Refusal {
@@ -149,17 +155,32 @@ fn read(path: &Path, signed: bool) -> Result<FeedDocument, String> {
     Ok(FeedDocument { source: FeedSource::File(path.to_owned()), octets, signature })
 }
 
-/// Checks signature, content, time and serial. Returns `None` for a feed that is not newer.
+/// Checks signature, content, time and serial. Returns the feed, and whether it is newer than the
+/// one in force.
 fn check(
     document: &FeedDocument,
-    in_force: Option<&Feed>,
+    in_force: Option<&AcceptedFeed>,
     criteria: FeedCriteria<'_>,
-) -> Result<Option<Feed>, FeedError> {
+) -> Result<(Feed, bool), FeedError> {
     if let Some(keys) = criteria.keys {
         keys.verify(&document.octets, document.signature.as_deref())?;
     }
     let feed = Feed::parse(&document.octets)?;
     feed.timely(criteria.now)?;
-    let is_newer = in_force.map_or(Ok(true), |in_force| feed.follows(in_force))?;
-    Ok(is_newer.then_some(feed))
+    let is_newer = match in_force {
+        None => true,
+        Some(AcceptedFeed { feed: newest, document: of, .. })
+            if of.source != document.source && is_late(&feed, newest, criteria.newest) =>
+        {
+            false
+        }
+        Some(in_force) => feed.follows(&in_force.feed)?,
+    };
+    Ok((feed, is_newer))
+}
+
+/// Whether a feed only comes later by its source than the one in force came by another. A source
+/// that goes back behind its own feeds is not late but wrong.
+fn is_late(feed: &Feed, in_force: &Feed, newest: Option<Newest>) -> bool {
+    feed.serial < in_force.serial && newest.is_none_or(|newest| newest.serial <= feed.serial)
 }

@@ -1,11 +1,13 @@
 //! Fetches feed and overrides on threads of their own, so that no web server can hold up anything
 //! else.
 
+use std::future::poll_fn;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::task::Poll;
 
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
@@ -20,22 +22,58 @@ pub(super) type FetchResult = Result<Fetched, FetchError>;
 
 /// What is fetched.
 pub(super) struct Pollers {
-    /// `None` if the feed does not come from a URL.
-    pub feed: Option<FeedPoller>,
-    /// `None` if the overrides do not.
+    /// Those of the feed, in the order of the configuration.
+    pub feeds: FeedPollers,
+    /// `None` if the overrides do not come from a URL.
     pub overrides: Option<FeedPoller>,
 }
 
 impl Pollers {
     /// Starts fetching what comes from a URL. Certificates of the system are read afresh.
     pub(super) fn start(loaded: &Loaded) -> Self {
-        let of = |source: Option<&FeedSource>, thread, limit| {
-            FeedPoller::start(source?.url()?, loaded, thread, limit)
+        let of = |source: &FeedSource, thread, limit| {
+            FeedPoller::start(source.url()?, loaded, thread, limit)
         };
+        let feeds = loaded
+            .feeds
+            .iter()
+            .filter_map(|source| Some((source.clone(), of(source, "cvdns-feed", MAX_FEED_SIZE)?)));
+        let overrides = loaded.overrides.url.as_ref();
         Self {
-            feed: of(loaded.feed.as_ref(), "cvdns-feed", MAX_FEED_SIZE),
-            overrides: of(loaded.overrides.url.as_ref(), "cvdns-overrides", MAX_OVERRIDES),
+            feeds: FeedPollers(feeds.collect()),
+            overrides: overrides.and_then(|url| of(url, "cvdns-overrides", MAX_OVERRIDES)),
         }
+    }
+}
+
+/// Those of the feed, each with its source.
+pub(super) struct FeedPollers(Vec<(FeedSource, FeedPoller)>);
+
+impl FeedPollers {
+    /// Waits for the next result of any source; for ever if nothing is fetched. Safe to cancel.
+    pub(super) async fn next(&mut self) -> (FeedSource, FetchResult) {
+        poll_fn(|context| {
+            for (source, poller) in &mut self.0 {
+                if let Poll::Ready(Some(result)) = poller.results.poll_recv(context) {
+                    return Poll::Ready((source.clone(), result));
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Has the next fetch from a source bring the document even if the server still has the same
+    /// one.
+    pub(super) fn refetch(&self, source: &FeedSource) {
+        for (_, poller) in self.0.iter().filter(|(of, _)| of == source) {
+            poller.refetch();
+        }
+    }
+
+    /// The number of sources that are fetched.
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The feed in force, the one that is held back, and the document that was read last.
+//! The feed in force, the one that is held back, and what is known of the sources.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,32 +11,22 @@ use super::feed_candidate::{
     AcceptedFeed, FeedCandidate, FeedCriteria, FeedDocument, Refusal, file_versions,
 };
 use super::feed_poller::FetchResult;
+use super::feed_sources::{SourceState, SourceStates};
 use super::loss_guard::{self, HeldCandidate, Verdict};
 use crate::load::remote::Fetched;
-use crate::load::{FeedSource, Loaded};
-use crate::logging::LogOnce;
+use crate::load::{FeedSource, FeedSources, Loaded};
 use cvdns_core::health::{Feed, Keys};
 use cvdns_core::release::Share;
 use cvdns_core::snapshot::{HeldFeed, Loss};
-use cvdns_io::FileVersion;
 
 /// Which feed is in force, and why no other one is.
 #[derive(Debug, Default)]
 pub(super) struct FeedState {
     in_force: Option<AcceptedFeed>,
-    /// The document that was read last, accepted or not.
-    last_read: Option<Arc<FeedDocument>>,
+    /// What is known of each source.
+    sources: SourceStates,
     /// A feed that takes away more than `max-loss`.
     held: Option<HeldCandidate>,
-    /// The keys that `last_read` was judged by. When `public-key` changes, it is judged again.
-    judged_by: Option<Keys>,
-    /// The versions of the feed's file and of its signature's that were read last.
-    file_versions: [Option<FileVersion>; 2],
-    /// Why the source's feed is not taken over.
-    complaint: LogOnce,
-    /// Whether `complaint` ends as soon as the source has its last document again: no other one
-    /// could be judged meanwhile.
-    is_unreadable: bool,
     /// How often no feed could be taken over, by reason.
     refusals: BTreeMap<&'static str, u64>,
 }
@@ -44,14 +34,21 @@ pub(super) struct FeedState {
 /// The settings of `[feed]` that decide which feed is taken over.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FeedPolicy<'c> {
-    pub source: Option<&'c FeedSource>,
+    pub sources: &'c FeedSources,
     pub keys: Option<&'c Keys>,
     pub max_loss: Share,
     pub interval: Duration,
 }
 
+/// A candidate, and where it came from.
+#[derive(Debug)]
+pub(super) struct SourcedCandidate {
+    pub source: FeedSource,
+    pub candidate: FeedCandidate,
+}
+
 /// What a candidate changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum FeedChange {
     /// The feed in force is the same as before.
     Unchanged,
@@ -67,7 +64,7 @@ impl<'c> FeedPolicy<'c> {
     pub(super) fn of(loaded: &'c Loaded) -> Self {
         let feed = &loaded.config.feed;
         Self {
-            source: loaded.feed.as_ref(),
+            sources: &loaded.feeds,
             keys: feed.public_key.as_ref(),
             max_loss: feed.max_loss,
             interval: feed.interval,
@@ -76,9 +73,16 @@ impl<'c> FeedPolicy<'c> {
 }
 
 impl FeedState {
-    /// No feed is in force yet, and feeds are judged by these keys.
-    pub(super) fn new(keys: Option<Keys>) -> Self {
-        Self { judged_by: keys, ..Self::default() }
+    /// No feed is in force yet, and these sources are followed.
+    pub(super) fn new(policy: FeedPolicy<'_>) -> Self {
+        let mut state = Self::default();
+        state.configure(policy);
+        state
+    }
+
+    /// Takes over the configured sources. What was read of those that are still configured is kept.
+    pub(super) fn configure(&mut self, policy: FeedPolicy<'_>) {
+        self.sources.configure(policy.sources, policy.keys);
     }
 
     /// The feed in force.
@@ -101,89 +105,119 @@ impl FeedState {
         &self.refusals
     }
 
-    /// Why the source's feed is not taken over.
-    pub(super) fn complaint(&self) -> Option<&str> {
-        self.complaint.current().first().map(String::as_str)
+    /// What is known of each source.
+    pub(super) fn sources(&self) -> impl Iterator<Item = &SourceState> {
+        self.sources.iter()
     }
 
-    /// Whether the keys of `public-key` are not those that the last document was judged by.
+    /// Each source whose feed is not taken over, and why.
+    pub(super) fn complaints(&self) -> impl Iterator<Item = (&FeedSource, &str)> {
+        self.sources.iter().filter_map(|state| {
+            Some((&state.source, state.complaint.current().first().map(String::as_str)?))
+        })
+    }
+
+    /// Whether the keys of `public-key` are not those that a source's last document was judged by.
     pub(super) fn is_rekeyed(&self, policy: FeedPolicy<'_>) -> bool {
-        self.judged_by.as_ref() != policy.keys
+        self.sources.iter().any(|state| state.judged_by.as_ref() != policy.keys)
     }
 
-    /// Whether the feed's file is another one than was read last. A missing file always counts as
-    /// another one.
-    pub(super) fn has_new_file(&self, policy: FeedPolicy<'_>) -> bool {
-        let path = policy.source.and_then(FeedSource::file);
-        let versions = path.map(file_versions).unwrap_or_default();
-        versions[0].is_none() || versions != self.file_versions
-    }
-
-    /// Reads the feed's file, if the source is a file.
-    pub(super) fn read_file(
+    /// Reads the sources that are files; with `only_new`, those that are other files than were read
+    /// last. A missing file always counts as another one.
+    pub(super) fn read_files(
         &mut self,
         policy: FeedPolicy<'_>,
+        only_new: bool,
         now: Timestamp,
-    ) -> Option<FeedCandidate> {
-        let path = policy.source.and_then(FeedSource::file)?;
-        let versions = file_versions(path);
-        let candidate = FeedCandidate::read(path, self.criteria(policy, now));
-        self.file_versions = versions;
-        Some(candidate)
+    ) -> Vec<SourcedCandidate> {
+        let mut candidates = Vec::new();
+        for (source, path) in policy.sources.files() {
+            let versions = file_versions(path);
+            let known = self.sources.of(source).map(|state| &state.file_versions);
+            if only_new && versions[0].is_some() && known == Some(&versions) {
+                continue;
+            }
+            let candidate = FeedCandidate::read(path, self.criteria(source, policy, now));
+            candidates.push(SourcedCandidate { source: source.clone(), candidate });
+            if let Some(state) = self.sources.of_mut(source) {
+                state.file_versions = versions;
+            }
+        }
+        candidates
     }
 
-    /// Reads the feed's file by the settings of a reload. If it has not changed, a feed that is
-    /// held back is judged again, as `max-loss` may be another one now.
+    /// Reads the sources that are files by the settings of a reload. If the source of a feed that
+    /// is held back has no other document, that feed is judged again, as `max-loss` may be another
+    /// one now.
     pub(super) fn read_for_reload(
         &self,
         policy: FeedPolicy<'_>,
         now: Timestamp,
-    ) -> Option<FeedCandidate> {
-        let criteria = self.criteria(policy, now);
-        let path = policy.source.and_then(FeedSource::file);
-        let candidate = path.map(|path| FeedCandidate::read(path, criteria));
+    ) -> Vec<SourcedCandidate> {
+        let read = policy.sources.files().map(|(source, path)| SourcedCandidate {
+            source: source.clone(),
+            candidate: FeedCandidate::read(path, self.criteria(source, policy, now)),
+        });
+        let mut candidates: Vec<_> = read.collect();
+        let Some(held) = &self.held else { return candidates };
+        let source = &held.document.source;
+        let criteria = self.criteria(source, policy, now);
         // Other keys judge only what is read again together with its signature.
-        let held = self
-            .held
-            .as_ref()
-            .filter(|held| !criteria.rekeyed && policy.source == Some(&held.document.source));
-        match (candidate, held) {
-            (None | Some(FeedCandidate::Unchanged), Some(held)) => {
-                let criteria = FeedCriteria { last_read: None, ..criteria };
-                Some(FeedCandidate::judge((*held.document).clone(), criteria))
-            }
-            (candidate, _) => candidate,
+        if criteria.rekeyed || !policy.sources.contains(source) {
+            return candidates;
         }
+        let other = candidates.iter().position(|of| of.source == *source);
+        let is_unchanged = |place: usize| {
+            matches!(candidates.get(place).map(|of| &of.candidate), Some(FeedCandidate::Unchanged))
+        };
+        if other.is_none_or(is_unchanged) {
+            let criteria = FeedCriteria { last_read: None, ..criteria };
+            let candidate = FeedCandidate::judge((*held.document).clone(), criteria);
+            candidates.retain(|of| of.source != *source);
+            candidates.push(SourcedCandidate { source: source.clone(), candidate });
+        }
+        candidates
     }
 
-    /// Judges what was fetched. Returns `None` if no feed is configured any more.
+    /// Judges what was fetched from a source.
     pub(super) fn judge_fetched(
         &self,
+        source: &FeedSource,
         fetched: FetchResult,
         policy: FeedPolicy<'_>,
         now: Timestamp,
-    ) -> Option<FeedCandidate> {
-        let source = policy.source?.clone();
-        Some(match fetched {
+    ) -> SourcedCandidate {
+        let source = source.clone();
+        let candidate = match fetched {
             Ok(Fetched::NotModified) => FeedCandidate::Unchanged,
-            Ok(Fetched::New { octets, signature }) => FeedCandidate::judge(
-                FeedDocument { source, octets, signature },
-                self.criteria(policy, now),
-            ),
+            Ok(Fetched::New { octets, signature }) => {
+                let criteria = self.criteria(&source, policy, now);
+                let source = source.clone();
+                FeedCandidate::judge(FeedDocument { source, octets, signature }, criteria)
+            }
             Err(error) => FeedCandidate::Refused(Refusal {
                 error: error.to_string(),
                 reason: error.reason(),
                 document: None,
             }),
-        })
+        };
+        SourcedCandidate { source, candidate }
     }
 
-    fn criteria<'s>(&'s self, policy: FeedPolicy<'s>, now: Timestamp) -> FeedCriteria<'s> {
+    fn criteria<'s>(
+        &'s self,
+        source: &FeedSource,
+        policy: FeedPolicy<'s>,
+        now: Timestamp,
+    ) -> FeedCriteria<'s> {
+        let state = self.sources.of(source);
         FeedCriteria {
-            last_read: self.last_read.as_deref(),
+            sources: policy.sources,
+            last_read: state.and_then(|state| state.last_read.as_deref()),
+            newest: state.and_then(SourceState::newest),
             in_force: self.in_force.as_ref(),
             keys: policy.keys,
-            rekeyed: self.is_rekeyed(policy),
+            rekeyed: state.is_some_and(|state| state.judged_by.as_ref() != policy.keys),
             now,
         }
     }
@@ -192,32 +226,18 @@ impl FeedState {
     /// `None` if that is no more than `max-loss`.
     pub(super) fn settle(
         &mut self,
-        candidate: FeedCandidate,
+        of: SourcedCandidate,
         loss: Option<Loss>,
         policy: FeedPolicy<'_>,
         now: Timestamp,
     ) -> FeedChange {
-        let is_judged = match &candidate {
-            FeedCandidate::Unchanged => false,
-            FeedCandidate::Refused(refusal) => refusal.document.is_some(),
-            FeedCandidate::Known(_) | FeedCandidate::New(..) => true,
-        };
-        if is_judged {
-            self.judged_by = policy.keys.cloned();
+        let SourcedCandidate { source, candidate } = of;
+        if let Some(state) = self.sources.of_mut(&source) {
+            state.take(&candidate, policy.keys);
         }
         match candidate {
-            FeedCandidate::Unchanged => {
-                if std::mem::take(&mut self.is_unreadable) {
-                    self.complaint.clear();
-                }
-                FeedChange::Unchanged
-            }
-            FeedCandidate::Known(document) => {
-                let change = self.reverify(&document, policy.keys);
-                self.last_read = Some(document);
-                self.complaint.clear();
-                change
-            }
+            FeedCandidate::Unchanged => FeedChange::Unchanged,
+            FeedCandidate::Known(document, _) => self.reverify(&document, policy.keys),
             FeedCandidate::New(feed, document) => {
                 let held = self.held.as_ref();
                 let FeedPolicy { max_loss, interval, .. } = policy;
@@ -236,11 +256,9 @@ impl FeedState {
                     }
                 }
             }
-            FeedCandidate::Refused(Refusal { error, reason, document }) => {
-                self.complain(&error, reason, policy.source);
+            FeedCandidate::Refused(Refusal { error, reason, .. }) => {
+                self.complain(&error, reason, &source);
                 self.count_refusal(reason);
-                self.is_unreadable = document.is_none();
-                self.last_read = document.or(self.last_read.take());
                 FeedChange::Unchanged
             }
         }
@@ -248,11 +266,11 @@ impl FeedState {
 
     /// Puts a feed in force.
     pub(super) fn adopt(&mut self, feed: Feed, document: Arc<FeedDocument>, keys: Option<&Keys>) {
-        self.in_force =
-            Some(AcceptedFeed { feed, document: document.clone(), keys: keys.cloned() });
-        self.last_read = Some(document);
+        if let Some(state) = self.sources.of_mut(&document.source) {
+            state.accept(&feed, document.clone());
+        }
+        self.in_force = Some(AcceptedFeed { feed, document, keys: keys.cloned() });
         self.held = None;
-        self.complaint.clear();
     }
 
     /// Puts the feed of this serial in force although it was held back.
@@ -279,16 +297,9 @@ impl FeedState {
         self.held = None;
     }
 
-    /// Forgets what was read of a source that is no longer the configured one. Its feed stays in
-    /// force until the new source has one.
-    pub(super) fn change_source(&mut self) {
-        self.file_versions = [None, None];
-        self.complaint.clear();
-    }
-
     /// Forgets all feeds: none is configured any more.
     pub(super) fn clear(&mut self) {
-        (self.in_force, self.last_read, self.held) = (None, None, None);
+        (self.in_force, self.held) = (None, None);
     }
 
     /// Takes over the signature of a document that says the same as the feed in force, if other
@@ -318,8 +329,6 @@ impl FeedState {
             feed.serial,
             self.feed().map_or(0, |feed| feed.serial)
         );
-        self.last_read = Some(held.document.clone());
-        self.complaint.clear();
         self.held = Some(held);
         self.count_refusal("held");
     }
@@ -345,10 +354,11 @@ impl FeedState {
     }
 
     /// Logs once why the feed of `source` is not taken over.
-    fn complain(&mut self, error: &str, reason: &'static str, source: Option<&FeedSource>) {
-        let Some(source) = source.filter(|_| self.complaint.is_new(error.to_owned())) else {
+    fn complain(&mut self, error: &str, reason: &'static str, source: &FeedSource) {
+        let state = self.sources.of_mut(source);
+        if !state.is_some_and(|state| state.complaint.is_new(error.to_owned())) {
             return;
-        };
+        }
         let in_force = match &self.in_force {
             Some(AcceptedFeed { feed, document, .. }) if document.source == *source => {
                 format!("feed {} goes on", feed.serial)

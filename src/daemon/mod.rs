@@ -25,6 +25,7 @@ mod countries_state;
 mod event_loop;
 mod feed_candidate;
 mod feed_poller;
+mod feed_sources;
 mod feed_state;
 mod file_watcher;
 mod flapping;

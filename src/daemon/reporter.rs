@@ -3,7 +3,7 @@
 use tracing::{info, warn};
 
 use super::{mirror_changes, record_changes};
-use crate::load::{FeedSource, Loaded};
+use crate::load::{FeedSources, Loaded};
 use crate::logging::{LogOnce, log_first, warn_of};
 use cvdns_core::fleet::Fleet;
 use cvdns_core::health::{Feed, unknown_hosts};
@@ -180,12 +180,12 @@ fn warn_of_more(more: usize) {
 }
 
 /// Logs that no feed is in force. `release_is_feeds`: the release would come from the feed too.
-pub(super) fn log_without_feed(source: Option<&FeedSource>, release_is_feeds: bool) {
+pub(super) fn log_without_feed(sources: &FeedSources, release_is_feeds: bool) {
     let record = if release_is_feeds { ", and there is no record" } else { "" };
-    if let Some(source) = source {
-        warn!(source = %source, "no feed from {source}: all mirrors count as up{record}");
-    } else {
+    if sources.is_empty() {
         info!("no feed is configured: all mirrors count as up{record}");
+    } else {
+        warn!(source = %sources, "no feed from {sources}: all mirrors count as up{record}");
     }
 }
 
@@ -225,12 +225,13 @@ pub(super) fn log_inputs(loaded: &Loaded, static_data: &StaticData) {
         info!("included: {}", included.join(", "));
     }
     info!("{}; {}", static_data.summary(), loaded.countries.described);
-    if let Some(source) = &loaded.feed {
+    if !loaded.feeds.is_empty() {
+        let sources = &loaded.feeds;
         let kept = match &loaded.state {
             Some(state) => format!(", and is kept in {}", state.display()),
             None => String::new(),
         };
-        info!(source = %source, "the feed comes from {source}{kept}");
+        info!(source = %sources, "the feed comes from {sources}{kept}");
     }
 }
 

@@ -20,9 +20,9 @@ use jiff::Timestamp;
 use tracing::info;
 
 use super::countries_state::CountriesState;
-use super::feed_candidate::{FeedCandidate, FeedDocument};
+use super::feed_candidate::FeedDocument;
 use super::feed_poller::FetchResult;
-use super::feed_state::{FeedChange, FeedPolicy, FeedState};
+use super::feed_state::{FeedChange, FeedPolicy, FeedState, SourcedCandidate};
 use super::flapping::FlapTracker;
 use super::overrides_state::OverridesState;
 use super::publisher::Publisher;
@@ -35,7 +35,7 @@ use super::transfers_state::TransfersState;
 use super::version_memory::{self, VersionMemory};
 use super::zone_checks::ZoneChecks;
 use crate::admin::ServerCondition;
-use crate::load::Loaded;
+use crate::load::{FeedSource, Loaded};
 use crate::logging::LogOnce;
 use cvdns_core::config::{Config, waiting_for_restart};
 use cvdns_core::fleet::Fleet;
@@ -99,11 +99,8 @@ impl ServerState {
         now: Timestamp,
         problems: &mut Problems,
     ) -> Option<Self> {
-        let keys = loaded.config.feed.public_key.clone();
-        let kept = loaded
-            .feed
-            .as_ref()
-            .and_then(|source| state_directory.feed(&source.to_string(), keys.as_ref(), now));
+        let keys = loaded.config.feed.public_key.as_ref();
+        let kept = state_directory.feed(&loaded.feeds, keys, now);
         let announced = state_directory.announced(now);
         let versions = VersionMemory::new(state_directory.history().unwrap_or_default());
         let required = kept.as_ref().map(|kept| kept.feed.requirements()).unwrap_or_default();
@@ -117,8 +114,8 @@ impl ServerState {
             Publisher::new(static_data, required, announced.as_ref(), threads, &no_feed);
         let mut state = Self {
             started_with: loaded.config.clone(),
+            feed: FeedState::new(FeedPolicy::of(&loaded)),
             loaded,
-            feed: FeedState::new(keys),
             release: ReleaseState::default(),
             overrides: OverridesState::default(),
             countries: CountriesState::default(),
@@ -163,7 +160,7 @@ impl ServerState {
         self.read(now);
         self.follow_flapping(now);
         // A feed from a URL is still to be fetched.
-        let is_fetched = self.loaded.feed.as_ref().is_some_and(|source| source.url().is_some());
+        let is_fetched = self.loaded.feeds.iter().any(|source| source.file().is_none());
         if !self.has_feed() && !is_fetched {
             self.log_without_feed();
         }
@@ -176,8 +173,8 @@ impl ServerState {
 
     /// Reads all followed files, and takes over what is good and new.
     pub(super) fn read(&mut self, now: Timestamp) {
-        let candidate = self.feed.read_file(FeedPolicy::of(&self.loaded), now);
-        self.take(candidate, now);
+        let candidates = self.feed.read_files(FeedPolicy::of(&self.loaded), false, now);
+        self.take(candidates, now);
         self.keep_again();
         // What could not be written.
         self.show();
@@ -185,19 +182,25 @@ impl ServerState {
 
     /// Reads the followed files after a change: the feed's file only if it is another one.
     pub(super) fn read_changed(&mut self, now: Timestamp) {
-        let policy = FeedPolicy::of(&self.loaded);
-        let candidate =
-            if self.feed.has_new_file(policy) { self.feed.read_file(policy, now) } else { None };
-        self.take(candidate, now);
+        let candidates = self.feed.read_files(FeedPolicy::of(&self.loaded), true, now);
+        self.take(candidates, now);
     }
 
-    /// Takes over what was fetched, if it is good and new. Returns whether the verdict is final; if
-    /// it is not, the document has to be fetched again even if it stays the same.
-    pub(super) fn take_fetched(&mut self, fetched: FetchResult, now: Timestamp) -> bool {
+    /// Takes over what was fetched from a source, if it is good and new. Returns whether the verdict
+    /// is final; if it is not, the document has to be fetched again even if it stays the same.
+    pub(super) fn take_fetched(
+        &mut self,
+        source: &FeedSource,
+        fetched: FetchResult,
+        now: Timestamp,
+    ) -> bool {
         let policy = FeedPolicy::of(&self.loaded);
-        let Some(candidate) = self.feed.judge_fetched(fetched, policy, now) else { return true };
-        let is_final = candidate.is_final();
-        self.take(Some(candidate), now);
+        if !policy.sources.contains(source) {
+            return true;
+        }
+        let candidate = self.feed.judge_fetched(source, fetched, policy, now);
+        let is_final = candidate.candidate.is_final();
+        self.take(vec![candidate], now);
         is_final
     }
 
@@ -244,9 +247,10 @@ impl ServerState {
         loaded.follow_keys(now, problems);
         let policy = FeedPolicy::of(&loaded);
         let rekeyed = self.feed.is_rekeyed(policy);
-        let candidate = self.feed.read_for_reload(policy, now);
-        let in_force = loaded.feed.as_ref().and(self.feed.feed());
-        let feed = candidate.as_ref().and_then(FeedCandidate::new_feed).or(in_force);
+        let candidates = self.feed.read_for_reload(policy, now);
+        let in_force = self.feed.feed().filter(|_| !loaded.feeds.is_empty());
+        let new = candidates.iter().filter_map(|of| of.candidate.new_feed());
+        let feed = new.max_by_key(|feed| feed.serial).or(in_force);
         let required = feed.map(Feed::requirements).unwrap_or_default();
         give_back();
         let compiled = self.publisher.compile_static(&loaded.inputs, required, problems);
@@ -256,12 +260,11 @@ impl ServerState {
             // If the new keys verify the feed that is held back, it is held back again.
             self.feed.drop_held();
         }
-        let source_changed = self.loaded.feed != loaded.feed;
+        let source_changed = self.loaded.feeds != loaded.feeds;
         let directory_changed = self.replace_loaded(loaded);
         reporter::warn_of_restart(&self.waiting_for_restart());
-        let change = candidate
-            .map_or(FeedChange::Unchanged, |candidate| self.settle(candidate, &static_data, now));
-        if self.loaded.feed.is_none() {
+        let change = self.settle_all(candidates, &static_data, now);
+        if self.loaded.feeds.is_empty() {
             self.feed.clear();
             self.losses.forget();
             if source_changed {
@@ -286,10 +289,10 @@ impl ServerState {
 
     /// Replaces what was read. Returns whether `state` names another directory now.
     fn replace_loaded(&mut self, loaded: Loaded) -> bool {
-        if self.loaded.feed != loaded.feed {
-            self.feed.change_source();
+        if self.loaded.feeds != loaded.feeds {
             self.state_directory.forget_early();
         }
+        self.feed.configure(FeedPolicy::of(&loaded));
         self.loaded = loaded;
         self.checks.retain(self.loaded.transferred.iter().map(|zone| &zone.origin));
         self.log_expired();
@@ -378,18 +381,17 @@ impl ServerState {
 
     /// Logs that no feed is in force.
     pub(super) fn log_without_feed(&self) {
-        reporter::log_without_feed(self.loaded.feed.as_ref(), self.release.has_age_of_feed());
+        reporter::log_without_feed(&self.loaded.feeds, self.release.has_age_of_feed());
     }
 
     /// Reads the copies of zones, the files of the record and the overrides, and takes over these
-    /// and a candidate.
-    fn take(&mut self, candidate: Option<FeedCandidate>, now: Timestamp) {
+    /// and candidates.
+    fn take(&mut self, candidates: Vec<SourcedCandidate>, now: Timestamp) {
         self.read_copies(now);
         let release_changed = self.release.read(&self.loaded.supply, now);
         let overrides_changed = self.overrides.read(fleets(&self.loaded), now);
         let static_data = self.publisher.static_data();
-        let change = candidate
-            .map_or(FeedChange::Unchanged, |candidate| self.settle(candidate, &static_data, now));
+        let change = self.settle_all(candidates, &static_data, now);
         let replaced = change == FeedChange::Replaced;
         // A feed that is held back changes no answer but those of `_feed`.
         let held_changed = self.feed.held() != self.publisher.newest().meta.held;
@@ -405,8 +407,7 @@ impl ServerState {
 
     /// Puts a feed in force that an earlier run of the server kept.
     fn resume(&mut self, kept: KeptFeed, now: Timestamp) {
-        let KeptFeed { feed, octets, signature } = kept;
-        let Some(source) = self.loaded.feed.clone() else { return };
+        let KeptFeed { source, feed, octets, signature } = kept;
         let document = Arc::new(FeedDocument { source, octets, signature });
         self.feed.adopt(feed, document, self.loaded.config.feed.public_key.as_ref());
         self.state_directory.forget_early();

@@ -29,7 +29,8 @@ impl SteppedServer {
     /// Judges a document as if it had just been fetched from the feed's source, and does what is
     /// due by the clock. A document of before may be handed over again, as a poll would fetch it.
     pub fn step(&mut self, feed: Vec<u8>, now: Timestamp) {
-        self.state.take_fetched(Ok(Fetched::New { octets: feed, signature: None }), now);
+        let Some(source) = self.state.loaded().feeds.first().cloned() else { return };
+        self.state.take_fetched(&source, Ok(Fetched::New { octets: feed, signature: None }), now);
         self.state.tick(now);
         self.state.publisher().reclaim();
     }

@@ -29,7 +29,7 @@ pub(super) fn check(
     state: &mut ServerState,
 ) -> io::Result<Option<Predecessor>> {
     let Some(predecessor) = predecessor else { return Ok(None) };
-    let lacks_feed = state.loaded().feed.is_some() && !state.has_feed();
+    let lacks_feed = !state.loaded().feeds.is_empty() && !state.has_feed();
     if !(lacks_feed && predecessor.has_feed()) {
         state.follow_predecessor(Timestamp::now());
         return Ok(Some(predecessor));

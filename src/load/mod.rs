@@ -60,7 +60,7 @@ pub use page_place::{check_page, state_directory};
 pub use release::{DATABASE_EXTENSIONS, ReleaseFiles, read_header};
 pub use remote::TrustedRoots;
 pub use remote_overrides::{OverridesError, SignedOverrides};
-pub use source::{FeedServer, FeedSource, SignedFeed};
+pub use source::{FeedServer, FeedSource, FeedSources, SignedFeed};
 pub use tls::{CertificateFiles, CertificateVersion, LoadedTls, Validity};
 pub use transferred::{TransferredZone, ZonePlace, first_error, parse as parse_transferred};
 pub use zone_copies::{CopyNote, MAX_COPY, ZoneCopies};
@@ -78,8 +78,8 @@ pub struct Loaded {
     pub command_line: CommandLine,
     /// The inputs that snapshots are compiled from.
     pub inputs: Inputs,
-    /// The source of the feed; `None` if none is configured.
-    pub feed: Option<FeedSource>,
+    /// The sources of the feed.
+    pub feeds: FeedSources,
     /// The authorities that may certify the feed's web server.
     pub roots: TrustedRoots,
     /// The operator's overrides.
@@ -115,8 +115,8 @@ pub struct Loaded {
 /// The sources that are read again and again.
 #[derive(Debug)]
 pub struct FollowedSources {
-    /// The source of the feed; `None` if none is configured.
-    pub feed: Option<FeedSource>,
+    /// The sources of the feed.
+    pub feeds: FeedSources,
     /// The authorities that may certify the feed's web server.
     pub roots: TrustedRoots,
     /// The files that the release is put together from, beside the feed.
@@ -167,7 +167,7 @@ fn load_after(
     let settings = settings(&config, &transfer_keys);
     let inputs =
         Inputs { zones, countries: countries.map.clone(), settings, record_ttl: config.record.ttl };
-    let FollowedSources { feed, roots, supply } = FollowedSources::of(path, &config, problems);
+    let FollowedSources { feeds, roots, supply } = FollowedSources::of(path, &config, problems);
     let takeover = config.server.takeover.as_ref();
     let takeover = takeover.map(|takeover| cvdns_io::beside(path, &takeover.value));
     let overrides = OverridesFile::of(path, &config, &inputs, problems);
@@ -180,7 +180,7 @@ fn load_after(
         config,
         command_line: command_line.clone(),
         inputs,
-        feed,
+        feeds,
         roots,
         overrides,
         cookie_secrets,
@@ -297,9 +297,9 @@ pub fn followed_sources(path: &Path, problems: &mut Problems) -> Option<Followed
 
 impl FollowedSources {
     fn of(path: &Path, config: &Config, problems: &mut Problems) -> Self {
-        let feed = FeedSource::of(path, config, problems);
-        let roots = roots(path, config, feed.as_ref(), problems);
-        Self { feed, roots, supply: ReleaseFiles::of(path, config) }
+        let feeds = FeedSources::of(path, config, problems);
+        let roots = roots(path, config, &feeds, problems);
+        Self { feeds, roots, supply: ReleaseFiles::of(path, config) }
     }
 }
 
@@ -307,12 +307,13 @@ impl FollowedSources {
 fn roots(
     path: &Path,
     config: &Config,
-    source: Option<&FeedSource>,
+    feeds: &FeedSources,
     problems: &mut Problems,
 ) -> TrustedRoots {
     let Some(named) = &config.feed.ca_file else { return TrustedRoots::System };
     let is_secure = |named: &PlacedPath| remote::is_secure(&named.value);
-    if source.is_some_and(|source| !source.is_secure())
+    if !feeds.is_empty()
+        && !feeds.iter().any(FeedSource::is_secure)
         && !config.feed.overrides.as_ref().is_some_and(is_secure)
     {
         let help = "take it out, or name a source by https";

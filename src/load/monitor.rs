@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::overrides::MAX_OVERRIDES;
 use super::page_place::{check_page, state_directory};
 use super::remote_overrides::SignedOverrides;
-use super::source::FeedSource;
+use super::source::{FeedSource, FeedSources};
 use super::transferred::ZoneFinder;
 use super::zone_copies::ZoneCopies;
 use super::{config, geoip, read_zones, roots, settings, state, zones};
@@ -32,7 +32,9 @@ pub fn monitor(path: &Path, problems: &mut Problems) -> Option<MonitorInputs> {
     let page = page(path, &config, &files, problems);
     let settings = config.monitor;
     let beside = |named: &Placed<String>| cvdns_io::beside(path, &named.value);
-    let feed = settings.feed.as_ref().or(config.feed.source.as_ref());
+    let sources = &config.feed.sources;
+    let file = sources.iter().find(|source| !source.value.contains("://"));
+    let feed = settings.feed.as_ref().or(file).or(sources.first());
     let whole = || Location::file(&path.display().to_string());
     match feed {
         None => problems.error(
@@ -110,8 +112,8 @@ fn overrides_reader(
             first.map_or(Ok(overrides), |problem| Err(problem.to_string()))
         }),
         FeedSource::Url(url) => {
-            let feed = FeedSource::of(path, config, &mut Problems::default());
-            let roots = roots(path, config, feed.as_ref(), problems);
+            let feeds = FeedSources::of(path, config, &mut Problems::default());
+            let roots = roots(path, config, &feeds, problems);
             let keys = config.feed.public_key.clone();
             OverridesReader::new(url.clone(), move || {
                 let fetched = SignedOverrides::fetch(&url, &roots, keys.as_ref());

@@ -54,7 +54,6 @@ pub fn check_page(
 fn others(path: &Path, config: &Config) -> Vec<PathBuf> {
     let Config { feed, monitor, .. } = config;
     let named = [
-        &feed.source,
         &feed.overrides,
         &feed.state,
         &feed.ca_file,
@@ -67,7 +66,12 @@ fn others(path: &Path, config: &Config) -> Vec<PathBuf> {
         &config.record.file,
         &config.record.cvd_dir,
     ];
-    let named = named.into_iter().flatten().chain(&config.zones).chain([&config.geoip.database]);
+    let named = named
+        .into_iter()
+        .flatten()
+        .chain(&feed.sources)
+        .chain(&config.zones)
+        .chain([&config.geoip.database]);
     let named = named.filter(|named| !named.value.contains("://"));
     let read = config.files.iter().map(PathBuf::from);
     let named = named.map(|named| beside(path, &named.value));

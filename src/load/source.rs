@@ -23,6 +23,11 @@ pub enum FeedSource {
     Url(String),
 }
 
+/// The sources of one coordinator's feeds, in the order of the configuration. The newest feed of any
+/// counts; of those that are equally new, that of the first one.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FeedSources(Vec<FeedSource>);
+
 /// The web server of a feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FeedServer {
@@ -42,12 +47,69 @@ pub(super) const COMMAND_TIMEOUTS: FetchTimeouts =
 /// cannot be read.
 pub type SignedFeed = (Vec<u8>, Result<Option<Vec<u8>>, String>);
 
-impl FeedSource {
-    /// The source that a configuration names. An invalid URL is noted as a problem.
-    pub(super) fn of(path: &Path, config: &Config, problems: &mut Problems) -> Option<Self> {
-        Self::of_named(path, config.feed.source.as_ref()?, "feed.json", problems)
+impl FeedSources {
+    /// The sources that a configuration names. Invalid URLs are noted as problems.
+    pub(super) fn of(path: &Path, config: &Config, problems: &mut Problems) -> Self {
+        let named = config.feed.sources.iter();
+        let named =
+            named.filter_map(|named| FeedSource::of_named(path, named, "feed.json", problems));
+        Self(named.collect())
     }
 
+    /// These sources, in this order.
+    pub fn of_several(sources: Vec<FeedSource>) -> Self {
+        Self(sources)
+    }
+
+    /// In the order of the configuration.
+    pub fn iter(&self) -> std::slice::Iter<'_, FeedSource> {
+        self.0.iter()
+    }
+
+    /// Whether the configuration names none: all mirrors are up.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether the configuration names this one.
+    pub fn contains(&self, source: &FeedSource) -> bool {
+        self.0.contains(source)
+    }
+
+    /// The source that comes first; `None` if the configuration names none.
+    pub fn first(&self) -> Option<&FeedSource> {
+        self.0.first()
+    }
+
+    /// Those that are files, with their paths.
+    pub fn files(&self) -> impl Iterator<Item = (&FeedSource, &Path)> {
+        self.0.iter().filter_map(|source| Some((source, source.file()?)))
+    }
+}
+
+impl<'s> IntoIterator for &'s FeedSources {
+    type Item = &'s FeedSource;
+    type IntoIter = std::slice::Iter<'s, FeedSource>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl From<FeedSource> for FeedSources {
+    fn from(source: FeedSource) -> Self {
+        Self(vec![source])
+    }
+}
+
+impl fmt::Display for FeedSources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        f.write_str(&names.join(", "))
+    }
+}
+
+impl FeedSource {
     /// The source that is named at this place. An invalid URL is noted as a problem; `example` is
     /// the name of a file that would be right.
     pub(super) fn of_named(

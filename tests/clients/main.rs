@@ -15,6 +15,7 @@ mod asking;
 mod support;
 
 mod feed_cli;
+mod feed_sources;
 mod feed_url;
 mod monitor;
 mod overrides_url;

@@ -41,7 +41,7 @@ fn opened(settings: &mut Settings) {
 /// The example zone, with its feed.
 fn example() -> Snapshot {
     let mut loaded = loaded(&project().join("cvdns.toml"));
-    let octets = read_feed(loaded.feed.as_ref().and_then(FeedSource::file).unwrap()).unwrap();
+    let octets = read_feed(loaded.feeds.first().and_then(FeedSource::file).unwrap()).unwrap();
     let feed = Feed::parse(&octets).unwrap();
     opened(&mut loaded.inputs.settings);
     let required = feed.requirements();
@@ -52,7 +52,7 @@ fn example() -> Snapshot {
 /// The same, signed.
 fn signed_example() -> Snapshot {
     let mut loaded = loaded(&project().join("cvdns.toml"));
-    let octets = read_feed(loaded.feed.as_ref().and_then(FeedSource::file).unwrap()).unwrap();
+    let octets = read_feed(loaded.feeds.first().and_then(FeedSource::file).unwrap()).unwrap();
     let feed = Feed::parse(&octets).unwrap();
     opened(&mut loaded.inputs.settings);
     let flags = Dnskey::KEY_SIGNING;

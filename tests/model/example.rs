@@ -18,7 +18,7 @@ const TIME: &str = "2026-11-22T17:05:00Z";
 
 fn example() -> (Loaded, Feed) {
     let loaded = loaded(&project().join("cvdns.toml"));
-    let octets = read_feed(loaded.feed.as_ref().and_then(FeedSource::file).expect("a feed"))
+    let octets = read_feed(loaded.feeds.first().and_then(FeedSource::file).expect("a feed"))
         .expect("a readable feed");
     (loaded, Feed::parse(&octets).expect("a feed that validates"))
 }

@@ -34,7 +34,7 @@ fn snapshot() -> Result<Snapshot, Box<dyn Error>> {
     let config = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../cvdns.toml"));
     let mut problems = Problems::default();
     let loaded = load(config, &mut problems).ok_or("no configuration")?;
-    let source = loaded.feed.as_ref().and_then(FeedSource::file).ok_or("no feed")?;
+    let source = loaded.feeds.first().and_then(FeedSource::file).ok_or("no feed")?;
     let feed = Feed::parse(&cvdns_io::read_feed(source)?).map_err(|error| error.to_string())?;
     let static_data = compile(&loaded.inputs, &feed.requirements(), &mut problems);
     let static_data = static_data.ok_or_else(|| format!("{problems:?}"))?;

@@ -67,6 +67,28 @@ impl MetricsEncoder<'_, '_> {
         Ok(())
     }
 
+    /// The sources of the feed.
+    fn feed_sources(&mut self, condition: &ServerCondition) -> Result<(), Error> {
+        let sources = condition.sources.iter();
+        let in_force = sources.clone().map(|source| {
+            let is_in_force = condition.read_from.as_ref() == Some(&source.name);
+            ([("source", source.name.as_str())], i64::from(is_in_force))
+        });
+        let help = "1 if the feed in force came from this source";
+        self.gauges("feed_source_in_force", help, in_force)?;
+        let help = "0 if the source cannot be read, or has no feed that can be used";
+        let usable = sources
+            .clone()
+            .map(|source| ([("source", source.name.as_str())], i64::from(source.is_usable)));
+        self.gauges("feed_source_usable", help, usable)?;
+        let generated = sources.filter_map(|source| {
+            let (_, generated) = source.newest?;
+            Some(([("source", source.name.as_str())], generated.as_second()))
+        });
+        let help = "When the newest feed of this source was generated";
+        self.gauges("feed_source_generated_timestamp_seconds", help, generated)
+    }
+
     /// The feed.
     pub(super) fn feed(
         &mut self,
@@ -92,6 +114,7 @@ impl MetricsEncoder<'_, '_> {
             let help = "0 if the file of overrides, or what is at their URL, cannot be used";
             self.gauge("overrides_usable", help, i64::from(usable))?;
         }
+        self.feed_sources(condition)?;
         let Some(feed) = &condition.feed else { return Ok(()) };
         let help = "1 if the coordinator does not trust what it sees and has frozen all states";
         self.gauge("feed_frozen", help, i64::from(feed.frozen.is_some()))?;

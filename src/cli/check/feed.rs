@@ -12,8 +12,8 @@ use cvdns_core::snapshot::{Loss, LossLimit, LossWindow, Now, StaticData};
 
 /// The feeds that serve could start from.
 pub(super) struct CheckedFeeds {
-    /// The feed of the source, if it is usable.
-    read: Option<Feed>,
+    /// The newest usable feed of a source, and that source.
+    read: Option<(FeedSource, Feed)>,
     /// The feed that was in force when the server last ran, from `state`.
     kept: Option<Feed>,
 }
@@ -24,23 +24,29 @@ pub(super) enum StartingFeed {
     NotConfigured,
     /// No feed is usable: all mirrors count as up until one is.
     NoneUsable,
-    /// The feed of the source, with this serial.
-    FeedSource(u64),
+    /// The feed of this source, with this serial.
+    FeedSource(u64, FeedSource),
     /// The feed kept in `state`, with this serial, and why the source's is not used if that is
     /// another.
     Kept(u64, Option<String>),
 }
 
-/// Reads the feed of the source and the kept one. A bad feed is a warning, as the server starts
+/// Reads the feeds of the sources and the kept one. A bad feed is a warning, as the server starts
 /// without it; a wrong signature is an error, as the operator requires one.
 pub(super) fn read(loaded: &Loaded, now: Timestamp, problems: &mut Problems) -> CheckedFeeds {
-    let Some(source) = &loaded.feed else { return CheckedFeeds { read: None, kept: None } };
     let keys = loaded.config.feed.public_key.as_ref();
     let state = loaded.state.as_deref();
-    let kept = state.and_then(|state| daemon::last_feed(state, &source.to_string(), keys, now));
-    let read = read_source(loaded, source, kept.as_ref(), now, problems);
-    if let Some(feed) = &read {
-        check_feed(loaded, source, feed, now, problems);
+    let kept = state.and_then(|state| daemon::last_feed(state, &loaded.feeds, keys, now));
+    let kept = kept.map(|(_, feed)| feed);
+    let mut read: Option<(FeedSource, Feed)> = None;
+    for source in &loaded.feeds {
+        let Some(feed) = read_source(loaded, source, kept.as_ref(), now, problems) else {
+            continue;
+        };
+        check_feed(loaded, source, &feed, now, problems);
+        if read.as_ref().is_none_or(|(_, newest)| feed.serial > newest.serial) {
+            read = Some((source.clone(), feed));
+        }
     }
     CheckedFeeds { read, kept }
 }
@@ -112,7 +118,8 @@ fn check_feed(
 impl CheckedFeeds {
     /// What the newest feed requires of static data.
     pub(super) fn requirements(&self) -> FeedRequirements {
-        self.read.as_ref().or(self.kept.as_ref()).map(Feed::requirements).unwrap_or_default()
+        let read = self.read.as_ref().map(|(_, feed)| feed);
+        read.or(self.kept.as_ref()).map(Feed::requirements).unwrap_or_default()
     }
 
     /// Chooses the feed by the rules that serve starts by.
@@ -123,10 +130,14 @@ impl CheckedFeeds {
         now: Timestamp,
         problems: &mut Problems,
     ) -> StartingFeed {
-        let Some(source) = &loaded.feed else { return StartingFeed::NotConfigured };
-        let (read, kept) = match self {
+        if loaded.feeds.is_empty() {
+            return StartingFeed::NotConfigured;
+        }
+        let ((source, read), kept) = match self {
             Self { read: Some(read), kept: Some(kept) } => (read, kept),
-            Self { read: Some(read), kept: None } => return StartingFeed::FeedSource(read.serial),
+            Self { read: Some((source, read)), kept: None } => {
+                return StartingFeed::FeedSource(read.serial, source);
+            }
             Self { read: None, kept: Some(kept) } => return StartingFeed::Kept(kept.serial, None),
             Self { read: None, kept: None } => return StartingFeed::NoneUsable,
         };
@@ -135,7 +146,7 @@ impl CheckedFeeds {
         let why = match read.follows(&kept) {
             Ok(false) => return StartingFeed::Kept(kept.serial, None),
             Ok(true) => match excessive_loss(loaded, static_data, &kept, &read, now) {
-                None => return StartingFeed::FeedSource(read.serial),
+                None => return StartingFeed::FeedSource(read.serial, source),
                 Some(loss) => {
                     format!(
                         "feed {} would be held back: it takes away {loss} (`max-loss`)",

@@ -118,13 +118,12 @@ impl CheckReport {
         static_data: &StaticData,
         start: StartingFeed,
     ) -> Self {
-        let source = loaded.feed.as_ref().map(ToString::to_string).unwrap_or_default();
         let start = match start {
             StartingFeed::NotConfigured => "with all mirrors up: no feed is configured".to_owned(),
             StartingFeed::NoneUsable => {
                 "with all mirrors up and without a record, until there is a feed".to_owned()
             }
-            StartingFeed::FeedSource(serial) => format!("from feed {serial} of {source}"),
+            StartingFeed::FeedSource(serial, source) => format!("from feed {serial} of {source}"),
             StartingFeed::Kept(serial, None) => {
                 format!("from feed {serial}, which is kept in `state`")
             }

@@ -174,13 +174,12 @@ fn files(config: &Path, loaded: &Loaded) -> Vec<(PathBuf, Location)> {
         let database = &loaded.config.geoip.database;
         out.push((beside(config, &database.value), database.location.clone()));
     }
-    if let (Some(path), Some(named)) =
-        (loaded.feed.as_ref().and_then(|source| source.file()), &feed.source)
-    {
-        out.push((path.to_owned(), named.location.clone()));
+    for named in feed.sources.iter().filter(|named| !named.value.contains("://")) {
+        let path = beside(config, &named.value);
         out.extend(
-            feed.public_key.as_ref().map(|_| (signature_path(path), named.location.clone())),
+            feed.public_key.as_ref().map(|_| (signature_path(&path), named.location.clone())),
         );
+        out.push((path, named.location.clone()));
     }
     let secrets = &loaded.config.cookies.secret_file;
     let token = &loaded.config.admin.token_file;

@@ -238,7 +238,7 @@ impl Follower for ExportFollower {
         // The configured directory belongs to a server with the same configuration.
         loaded.state = Some(self.state.clone());
         if let Some(feed) = &self.feed {
-            loaded.feed = Some(feed.clone());
+            loaded.feeds = feed.clone().into();
         }
     }
 
@@ -250,7 +250,7 @@ impl Follower for ExportFollower {
         // Without a feed nothing is known of the mirrors, so an earlier export is the better
         // answer.
         self.keeps_export &= feed.is_none();
-        if self.keeps_export && loaded.feed.is_some() {
+        if self.keeps_export && !loaded.feeds.is_empty() {
             if !self.warned {
                 warn!("the last export stays in place until there is a feed");
             }

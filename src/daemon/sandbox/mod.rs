@@ -70,7 +70,7 @@ fn allowed(loaded: &Loaded) -> Allowed {
     if let Some(state) = &loaded.state {
         allowed.also_writes(resolved(state));
     }
-    for source in loaded.feed.iter().chain(&loaded.overrides.url) {
+    for source in loaded.feeds.iter().chain(&loaded.overrides.url) {
         resolver::allow(&mut allowed, source, &loaded.roots);
     }
     for primary in loaded.transferred.iter().flat_map(|zone| &zone.primaries) {
@@ -87,14 +87,13 @@ fn allowed(loaded: &Loaded) -> Allowed {
 
 /// The files that are read again and again.
 fn followed(loaded: &Loaded) -> impl Iterator<Item = PathBuf> {
-    let feed = loaded.feed.as_ref().and_then(|source| source.file().map(Path::to_owned));
+    let feeds = loaded.feeds.files().map(|(_, path)| path.to_owned());
     let named = [
-        feed,
         loaded.overrides.path.clone(),
         loaded.cookie_secrets.path.clone(),
         loaded.admin_token.clone(),
     ];
-    named.into_iter().flatten().chain(loaded.supply.watched())
+    feeds.chain(named.into_iter().flatten()).chain(loaded.supply.watched())
 }
 
 fn resolved(path: &Path) -> PathBuf {

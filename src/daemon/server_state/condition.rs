@@ -5,7 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{Overdue, ServerState};
-use crate::admin::{Access, ServerCondition};
+use crate::admin::{Access, ServerCondition, SourceCondition};
+use crate::daemon::feed_sources::SourceState;
 use cvdns_core::health::MirrorCondition;
 use cvdns_core::snapshot::Snapshot;
 
@@ -20,7 +21,7 @@ impl ServerState {
             unusable_files: self.release.errors().len(),
             overrides: self.overrides.in_force(self.publisher.published()).cloned().collect(),
             not_ready: self.not_ready(&snapshot),
-            source: self.loaded.feed.as_ref().map(ToString::to_string),
+            sources: self.feed_sources(),
             read_from: self.feed.document().map(|document| document.source.to_string()),
             database: self.loaded.countries.described.clone(),
             database_size: self.loaded.countries.size,
@@ -52,7 +53,7 @@ impl ServerState {
             !snapshot.static_data.texts.is_empty() && snapshot.dynamic_data.announced().is_none();
         let is_overdue = |overdue| self.reporter.is_overdue(overdue);
         let reasons = [
-            (snapshot.meta.feed.is_none() && self.loaded.feed.is_some())
+            (snapshot.meta.feed.is_none() && !self.loaded.feeds.is_empty())
                 .then(|| "no feed: all mirrors count as up".to_owned()),
             is_overdue(Overdue::Feed).then(|| "the feed is older than max-age".to_owned()),
             is_overdue(Overdue::RecordFile)
@@ -92,13 +93,22 @@ impl ServerState {
     /// Sources that go on with what was read of them before, as what is there now cannot be used,
     /// each with the reason, for people.
     fn not_taken(&self) -> Vec<String> {
-        let source = self.loaded.feed.as_ref().zip(self.feed.complaint());
-        let feed = source.map(|(source, why)| {
+        let feeds = self.feed.complaints().map(|(source, why)| {
             format!("the feed {source} is not taken: {why}; {}", self.feed_meanwhile())
         });
         let overrides = self.overrides.complaint(self.publisher.published());
         let database = self.countries.complaint().map(ToOwned::to_owned);
-        [feed, overrides, database].into_iter().flatten().chain(self.zone_complaints()).collect()
+        feeds.chain(overrides).chain(database).chain(self.zone_complaints()).collect()
+    }
+
+    /// The sources of the feed, and how new their feeds are.
+    fn feed_sources(&self) -> Vec<SourceCondition> {
+        let of = |state: &SourceState| SourceCondition {
+            name: state.source.to_string(),
+            newest: state.newest().map(|newest| (newest.serial, newest.generated)),
+            is_usable: state.complaint.current().is_empty(),
+        };
+        self.feed.sources().map(of).collect()
     }
 
     /// What holds while a feed is not taken.

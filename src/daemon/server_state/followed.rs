@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::ServerState;
 use crate::admin::Foresight;
 use crate::daemon::follower::FollowedState;
-use crate::load::{FeedSource, signature_path};
+use crate::load::signature_path;
 
 impl ServerState {
     /// What is in force, for those who answer by other means.
@@ -33,8 +33,8 @@ impl ServerState {
 
     /// The files whose change may change answers, and those of the certificate.
     pub(in crate::daemon) fn followed_files(&self) -> Vec<PathBuf> {
-        let feed = self.loaded.feed.as_ref().and_then(FeedSource::file);
-        let feed = feed.into_iter().flat_map(|feed| [feed.to_owned(), signature_path(feed)]);
+        let feed = self.loaded.feeds.files();
+        let feed = feed.flat_map(|(_, feed)| [feed.to_owned(), signature_path(feed)]);
         let secrets = self.loaded.cookie_secrets.path.clone();
         let certificate = self.loaded.tls.iter().flat_map(|tls| tls.files.paths());
         let secrets = secrets.into_iter().chain(certificate.map(Path::to_owned));

@@ -2,28 +2,43 @@
 
 use jiff::Timestamp;
 
-use super::{FeedCandidate, FeedChange, FeedPolicy, ServerState};
+use super::{FeedChange, FeedPolicy, ServerState, SourcedCandidate};
 use cvdns_core::health::{Feed, HealthInputs};
 use cvdns_core::release::DatedRelease;
 use cvdns_core::snapshot::{Loss, LossLimit, Now, StaticData};
 
 impl ServerState {
-    /// Hands a candidate to the feed's state, with the loss that it would bring.
-    pub(super) fn settle(
+    /// Settles candidates one after the other, and returns what the most consequential of them
+    /// changed.
+    pub(super) fn settle_all(
         &mut self,
-        candidate: FeedCandidate,
+        candidates: Vec<SourcedCandidate>,
+        static_data: &StaticData,
+        now: Timestamp,
+    ) -> FeedChange {
+        let mut change = FeedChange::Unchanged;
+        for of in candidates {
+            change = change.max(self.settle(of, static_data, now));
+        }
+        change
+    }
+
+    /// Hands a candidate to the feed's state, with the loss that it would bring.
+    fn settle(
+        &mut self,
+        of: SourcedCandidate,
         static_data: &StaticData,
         now: Timestamp,
     ) -> FeedChange {
         let window = self.loaded.config.feed.loss_window;
         self.losses.trim(now, window);
-        let loss = candidate.new_feed().and_then(|feed| self.loss(feed, static_data, now));
+        let loss = of.candidate.new_feed().and_then(|feed| self.loss(feed, static_data, now));
         let is_harmless = loss.is_none();
         let newest = self.publisher.newest();
-        let usable = self.feed.feed().filter(|_| is_harmless && candidate.new_feed().is_some());
+        let usable = self.feed.feed().filter(|_| is_harmless && of.candidate.new_feed().is_some());
         let usable = usable
             .map(|feed| self.losses.usable(static_data, feed, newest.dynamic_data.remembered()));
-        let change = self.feed.settle(candidate, loss, FeedPolicy::of(&self.loaded), now);
+        let change = self.feed.settle(of, loss, FeedPolicy::of(&self.loaded), now);
         match (change, usable) {
             (FeedChange::Unchanged, _) => {}
             (FeedChange::Reverified, _) => self.keep_feed(),

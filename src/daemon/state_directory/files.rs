@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::load::{OverridesError, SignedOverrides};
+use crate::load::{FeedSource, FeedSources, OverridesError, SignedOverrides};
 use cvdns_core::health::{Keys, MAX_FEED_SIZE, Overrides};
 use cvdns_core::problem::{Problems, plural};
 use cvdns_core::release::{Announced, Release, VersionHistory};
@@ -101,12 +101,14 @@ pub(super) struct HistoryFile<H = VersionHistory> {
 }
 
 impl FeedFile {
-    /// Whether the feed came from this source. A path may be written from the working directory or
-    /// from the root.
-    pub(super) fn is_from(&self, source: &str) -> bool {
-        let path =
-            |source: &str| std::path::absolute(source).ok().filter(|_| !source.contains("://"));
-        self.source == source || path(&self.source).is_some_and(|own| Some(own) == path(source))
+    /// The one of these sources that the feed came from. A path may be written from the working
+    /// directory or from the root.
+    pub(super) fn source_among<'s>(&self, sources: &'s FeedSources) -> Option<&'s FeedSource> {
+        let own = std::path::absolute(&self.source).ok();
+        sources.iter().find(|source| match source.file() {
+            Some(path) => own.is_some() && std::path::absolute(path).ok() == own,
+            None => source.to_string() == self.source,
+        })
     }
 }
 

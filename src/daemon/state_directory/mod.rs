@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use crate::load::{SignedOverrides, ZoneCopies};
+use crate::load::{FeedSource, FeedSources, SignedOverrides, ZoneCopies};
 use crate::logging::LogOnce;
 use cvdns_core::health::{Feed, Keys};
 use cvdns_core::release::{Announced, VersionHistory};
@@ -59,6 +59,8 @@ pub(super) struct StateDirectory {
 /// A feed that was in force.
 #[derive(Debug)]
 pub(super) struct KeptFeed {
+    /// The configured source that it came from.
+    pub source: FeedSource,
     pub feed: Feed,
     pub octets: Vec<u8>,
     pub signature: Option<Vec<u8>>,
@@ -122,24 +124,22 @@ impl StateDirectory {
         self.path.as_deref()
     }
 
-    /// Reads the last good feed of this source. An unusable file is put aside. A feed that is only
+    /// Reads the last good feed of these sources. An unusable file is put aside. A feed that is only
     /// of the future stays, and [`Self::feed_in_time`] returns it when its time has come.
     pub(super) fn feed(
         &mut self,
-        source: &str,
+        sources: &FeedSources,
         keys: Option<&Keys>,
         now: Timestamp,
     ) -> Option<KeptFeed> {
         let path = self.path.as_ref()?.join(FEED);
         let file: FeedFile = read(&path)?;
-        if !file.is_from(source) {
-            return None;
-        }
+        let source = file.source_among(sources)?.clone();
         let octets = file.feed.into_bytes();
         let signature = file.signature.map(String::into_bytes);
         let verified = keys.map_or(Ok(()), |keys| keys.verify(&octets, signature.as_deref()));
         let kept = match verified.and_then(|()| Feed::parse(&octets)) {
-            Ok(feed) => KeptFeed { feed, octets, signature },
+            Ok(feed) => KeptFeed { source, feed, octets, signature },
             Err(error) => {
                 warn_unusable(&path, &error.to_string());
                 return None;

@@ -9,7 +9,7 @@ use super::files::{
     FEED, FILES, FeedFile, HISTORY, HistoryFile, MAX_FILE, MAX_VERSIONS, OVERRIDES, OverridesFile,
     RECORD, RecordFile, SECONDARIES, versions_file,
 };
-use crate::load::SignedOverrides;
+use crate::load::{FeedSource, FeedSources, SignedOverrides};
 use crate::transfer::KeepsVersions;
 use cvdns_core::health::{Feed, Keys};
 use cvdns_core::release::{Announced, VersionHistory};
@@ -27,21 +27,22 @@ pub struct StoredFeed {
     pub signature: Option<Vec<u8>>,
 }
 
-/// The feed of this source that a server resumes when it starts with the state in `directory`.
-/// Returns `None` if there is no usable feed, or none that `keys` verify. Changes nothing in the
+/// The feed of one of these sources that a server resumes when it starts with the state in
+/// `directory`, and that source. Returns `None` if there is no usable feed, or none that `keys` verify. Changes nothing in the
 /// directory.
 pub fn last_feed(
     directory: &Path,
-    source: &str,
+    sources: &FeedSources,
     keys: Option<&Keys>,
     now: Timestamp,
-) -> Option<Feed> {
+) -> Option<(FeedSource, Feed)> {
     let octets = read_optional(&directory.join(FEED), MAX_FILE).ok()??;
-    let file: FeedFile =
-        serde_json::from_slice(&octets).ok().filter(|file: &FeedFile| file.is_from(source))?;
+    let file: FeedFile = serde_json::from_slice(&octets).ok()?;
+    let source = file.source_among(sources)?.clone();
     let signature = file.signature.as_deref().map(str::as_bytes);
     keys.map_or(Ok(()), |keys| keys.verify(file.feed.as_bytes(), signature)).ok()?;
-    Feed::parse(file.feed.as_bytes()).ok().filter(|feed| feed.timely(now).is_ok())
+    let feed = Feed::parse(file.feed.as_bytes()).ok().filter(|feed| feed.timely(now).is_ok())?;
+    Some((source, feed))
 }
 
 /// Reads the octets of a file as a feed of a state directory. Returns `None` if they are something

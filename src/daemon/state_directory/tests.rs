@@ -7,6 +7,10 @@ use cvdns_transfer::{Content, History};
 
 const SOURCE: &str = "feed.json";
 
+fn sources() -> FeedSources {
+    FeedSource::File(SOURCE.into()).into()
+}
+
 fn at(time: &str) -> Timestamp {
     time.parse().unwrap()
 }
@@ -22,19 +26,19 @@ fn a_feed_of_the_future_waits_for_the_clock() {
     let open = || StateDirectory::new(Some(directory.path().to_owned()));
     open().keep_feed(SOURCE, &document(7), None);
     let mut kept = open();
-    assert!(kept.feed(SOURCE, None, at("2026-11-22T16:54:59Z")).is_none());
+    assert!(kept.feed(&sources(), None, at("2026-11-22T16:54:59Z")).is_none());
     assert!(kept.feed_in_time(None, at("2026-11-22T16:54:59Z")).is_none());
     // Nothing is put aside: a restart finds the same.
-    assert!(open().feed(SOURCE, None, at("1970-01-01T00:00:09Z")).is_none());
+    assert!(open().feed(&sources(), None, at("1970-01-01T00:00:09Z")).is_none());
     assert!(!directory.path().join("feed.bad").exists());
     let feed = kept.feed_in_time(None, at("2026-11-22T16:55:00Z")).unwrap();
     assert_eq!((feed.feed.serial, feed.octets), (7, document(7)));
     assert!(kept.feed_in_time(None, at("2026-11-22T16:55:00Z")).is_none(), "once");
     // Another one came into force meanwhile.
-    kept.feed(SOURCE, None, at("2026-11-22T16:00:00Z"));
+    kept.feed(&sources(), None, at("2026-11-22T16:00:00Z"));
     kept.forget_early();
     assert!(kept.feed_in_time(None, at("2026-11-22T17:00:00Z")).is_none());
-    assert_eq!(open().feed(SOURCE, None, at("2026-11-22T17:00:00Z")).unwrap().feed.serial, 7);
+    assert_eq!(open().feed(&sources(), None, at("2026-11-22T17:00:00Z")).unwrap().feed.serial, 7);
 }
 
 #[test]
@@ -45,15 +49,15 @@ fn what_is_no_file_is_not_read() {
     let now = at("2026-11-22T17:00:00Z");
     nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
     std::os::unix::fs::symlink("/dev/zero", directory.path().join(RECORD)).unwrap();
-    assert!(kept.feed(SOURCE, None, now).is_none() && kept.announced(now).is_none());
-    assert!(last_feed(directory.path(), SOURCE, None, now).is_none());
+    assert!(kept.feed(&sources(), None, now).is_none() && kept.announced(now).is_none());
+    assert!(last_feed(directory.path(), &sources(), None, now).is_none());
     assert!(last_announced(directory.path(), now).is_none());
     let copy = directory.path().join("copy");
     copy_state(directory.path(), &copy);
     assert!(!copy.exists());
     // What is kept next takes its place.
     kept.keep_feed(SOURCE, &document(8), None);
-    assert_eq!(kept.feed(SOURCE, None, now).unwrap().feed.serial, 8);
+    assert_eq!(kept.feed(&sources(), None, now).unwrap().feed.serial, 8);
 }
 
 #[test]

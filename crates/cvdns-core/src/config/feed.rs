@@ -10,8 +10,8 @@ use crate::release::Share;
 /// Where the feed comes from (`[feed]`).
 #[derive(Debug, Clone)]
 pub struct Feed {
-    /// Path or URL of the feed; `None`: all mirrors are up.
-    pub source: Option<Placed<String>>,
+    /// Paths and URLs of the feed, each once; none: all mirrors are up.
+    pub sources: Vec<Placed<String>>,
     /// Time between two fetches of a URL. A file is read at least this often, even if the watch
     /// reports no change.
     pub interval: Duration,
@@ -37,15 +37,13 @@ pub struct Feed {
 
 impl Feed {
     pub(super) fn read(mut table: Table<'_>) -> Self {
-        let source = table.get(&keys::SOURCE);
+        let sources = sources(&mut table);
         let ca_file = table.get(&keys::CA_FILE);
         let interval = table.value(&keys::INTERVAL);
         let max_age = table.value(&keys::MAX_AGE);
         let is_signed = table.has(&keys::PUBLIC_KEY);
         let public_key = public_keys(&mut table);
-        if let Some(source) = source.as_ref().filter(|_| !is_signed)
-            && is_open(&source.value)
-        {
+        for source in sources.iter().filter(|source| !is_signed && is_open(&source.value)) {
             let what = "anyone on the network path to this server can change the feed, and so where \
                  clients go";
             let help = "use https://, or have it signed and set `public-key`";
@@ -61,7 +59,7 @@ impl Feed {
             table.warning(overrides.location.clone(), what, help);
         }
         let feed = Self {
-            source,
+            sources,
             interval,
             ca_file,
             max_age,
@@ -75,6 +73,27 @@ impl Feed {
         table.finish();
         feed
     }
+}
+
+/// Reads one path or URL, or a list of several.
+fn sources(table: &mut Table<'_>) -> Vec<Placed<String>> {
+    let location = table.key_location(&keys::SOURCE);
+    let errors_before = table.error_count();
+    let Some(given) = table.one_or_list(&keys::SOURCE) else { return Vec::new() };
+    let mut sources: Vec<Placed<String>> = Vec::new();
+    for source in given {
+        if sources.iter().any(|known| known.value == source.value) {
+            let what = format!("the source {} is named twice", source.value);
+            table.error(source.location, what, "keep one");
+        } else {
+            sources.push(source);
+        }
+    }
+    if sources.is_empty() && table.error_count() == errors_before {
+        let help = "write the path of the feed or its URL; without the key, all mirrors are up";
+        table.error(location, "`source` names no feed", help);
+    }
+    sources
 }
 
 /// Reads one key, or a list of several: while coordinators change their key, the old and the new

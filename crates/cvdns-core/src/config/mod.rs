@@ -134,7 +134,7 @@ impl Config {
         let zones = zones(&mut root);
         let geoip = Geoip::read(root.table(&keys::GEOIP));
         let feed = Feed::read(root.table(&keys::FEED));
-        let record = Record::read(root.table(&keys::RECORD), feed.source.is_some());
+        let record = Record::read(root.table(&keys::RECORD), !feed.sources.is_empty());
         let admin = Admin::read(root.table(&keys::ADMIN));
         let rate_limit = rate_limit::read(root.table(&keys::RATE_LIMIT));
         let cookies = Cookies::read(root.table(&keys::COOKIES));

@@ -189,7 +189,7 @@ fn sections_are_joined_and_lists_of_tables_follow_one_another() {
     assert_eq!(config.geoip.database.value, "/d");
     assert_eq!(config.geoip.overrides.len(), 2);
     let path = |named: Option<Placed<String>>| named.map(|named| named.value);
-    assert_eq!(path(config.feed.source).as_deref(), Some("https://f.example/"));
+    assert_eq!(config.feed.sources[0].value, "https://f.example/");
     assert_eq!(path(config.feed.state).as_deref(), Some("/etc/s"));
     assert_eq!(config.files, ["cvdns.toml", "conf.d/a.toml", "/etc/b.toml"]);
 }

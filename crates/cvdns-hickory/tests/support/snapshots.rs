@@ -25,7 +25,7 @@ const MAX_AGE: Duration = Duration::from_secs(3600);
 fn loaded() -> (Loaded, Feed) {
     let mut problems = Problems::default();
     let loaded = load(&Path::new(ROOT).join("cvdns.toml"), &mut problems).expect("the example");
-    let file = loaded.feed.as_ref().and_then(FeedSource::file).expect("a feed");
+    let file = loaded.feeds.first().and_then(FeedSource::file).expect("a feed");
     let feed = Feed::parse(&cvdns_io::read_feed(file).expect("a feed")).expect("a feed");
     (loaded, feed)
 }

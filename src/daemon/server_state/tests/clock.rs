@@ -20,7 +20,7 @@ fn at(second: i64) -> Timestamp {
 fn read(directory: &Path) -> Loaded {
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("cvdns.toml");
     let mut loaded = load(&config, &mut Problems::default()).unwrap();
-    loaded.feed = Some(FeedSource::File(directory.join("feed.json")));
+    loaded.feeds = FeedSource::File(directory.join("feed.json")).into();
     loaded.state = Some(directory.join("state"));
     loaded.config.feed.settle = Duration::from_secs(30);
     loaded.overrides.path = Some(directory.join("overrides.toml"));

@@ -20,8 +20,13 @@ fn project() -> &'static Path {
 fn example(feed: &Path) -> ServerState {
     let mut problems = Problems::default();
     let mut loaded = load(&project().join("cvdns.toml"), &mut problems).unwrap();
-    loaded.feed = Some(FeedSource::File(feed.to_owned()));
+    loaded.feeds = FeedSource::File(feed.to_owned()).into();
     ServerState::new(loaded, Timestamp::now(), &mut problems).unwrap()
+}
+
+/// Why the feed of the only source is not taken.
+fn complaint(state: &ServerState) -> Option<String> {
+    state.feed.complaints().next().map(|(_, why)| why.to_owned())
 }
 
 fn newest(state: &ServerState) -> Weak<Snapshot> {
@@ -120,41 +125,39 @@ fn the_feed_in_force_is_verified_by_the_keys_that_are_asked_for_now() {
     };
     let loaded = |by: &Coordinator| {
         let mut loaded = load(&project().join("cvdns.toml"), &mut Problems::default()).unwrap();
-        loaded.feed = Some(FeedSource::File(path("feed.json")));
+        loaded.feeds = FeedSource::File(path("feed.json")).into();
         loaded.state = Some(path("state"));
         loaded.config.feed.public_key = Some(by.keys());
         loaded
     };
     let kept = || StateDirectory::new(Some(path("state")));
     let is_kept = |by: &Coordinator| {
-        let source = path("feed.json").display().to_string();
-        kept().feed(&source, Some(&by.keys()), Timestamp::now()).is_some()
+        let sources = FeedSource::File(path("feed.json")).into();
+        kept().feed(&sources, Some(&by.keys()), Timestamp::now()).is_some()
     };
     let (old, new) = (Coordinator::new(), Coordinator::new());
     sign(&old, &feed);
     let mut problems = Problems::default();
     let mut state = ServerState::new(loaded(&old), Timestamp::now(), &mut problems).unwrap();
-    assert!(state.has_feed() && state.feed.complaint().is_none());
+    assert!(state.has_feed() && state.feed.complaints().next().is_none());
     // The old signature is refused, and so is another one that is not good.
     assert!(state.reload(loaded(&new), Timestamp::now(), &mut problems));
-    assert!(state.feed.complaint().is_some_and(|complaint| complaint.contains("key other than")));
+    assert!(complaint(&state).is_some_and(|complaint| complaint.contains("key other than")));
     sign(&new, "other octets");
     state.read(Timestamp::now());
     assert!(
-        state
-            .feed
-            .complaint()
+        complaint(&state)
             .is_some_and(|complaint| complaint.contains("does not match these octets"))
     );
     // One of the new key over the same octets is kept for the next start.
     sign(&new, &feed);
     state.read(Timestamp::now());
-    assert_eq!(state.feed.complaint(), None);
+    assert_eq!(complaint(&state), None);
     assert!(is_kept(&new));
     // The next feed's signature may already be beside the feed that these keys verified.
     sign(&new, "the next feed");
     state.read(Timestamp::now());
-    assert_eq!(state.feed.complaint(), None);
+    assert_eq!(complaint(&state), None);
     assert!(is_kept(&new));
 }
 
@@ -165,11 +168,11 @@ fn an_unreadable_signature_is_not_called_missing() {
     std::fs::copy(project().join("feed.json"), &path).unwrap();
     nix::unistd::mkfifo(&signature_path(&path), nix::sys::stat::Mode::S_IRWXU).unwrap();
     let mut loaded = load(&project().join("cvdns.toml"), &mut Problems::default()).unwrap();
-    loaded.feed = Some(FeedSource::File(path));
+    loaded.feeds = FeedSource::File(path).into();
     loaded.state = None;
     loaded.config.feed.public_key = Some(Coordinator::new().keys());
     let state = ServerState::new(loaded, Timestamp::now(), &mut Problems::default()).unwrap();
-    let complaint = state.feed.complaint().unwrap();
+    let complaint = complaint(&state).unwrap();
     assert!(complaint.contains("feed.json.minisig: it is a pipe"), "{complaint}");
 }
 

@@ -26,15 +26,16 @@ pub static SECTION: Section = Section {
 };
 
 /// `source`.
-pub static SOURCE: Key<FilePath, Optional> = Key {
+pub static SOURCE: Key<OneOrList<FilePath>, Optional> = Key {
     name: "source",
-    kind: FilePath,
+    kind: OneOrList(FilePath),
     default: Optional("none"),
-    expected: "the path of the feed, or its URL",
+    expected: "the path of the feed or its URL, or a list of several",
     example: "\"feed.json\"",
     doc: "The coordinator's feed with the state of the mirrors and the release: a file, which is \
-        watched, or an https or http URL. Without the key all mirrors are up, and there is no \
-        record.",
+        watched, or an https or http URL. If there are several, [\"feed.json\", \"https://…\"], \
+        all have the feeds of one coordinator, and the newest counts. Without the key all mirrors \
+        are up, and there is no record.",
 };
 
 /// `interval`.
