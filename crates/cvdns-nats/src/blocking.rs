@@ -1,0 +1,136 @@
+//! What is done over a connection by callers that wait.
+
+use std::time::{Duration, Instant};
+
+use tokio::runtime::{Builder, Runtime};
+
+use super::backoff::Backoff;
+use super::connection::{Connection, Notice};
+use super::error::{Error, ErrorKind};
+use super::settings::Settings;
+
+/// A connection that is made when it is needed. Its thread keeps it alive meanwhile.
+#[derive(Debug)]
+pub(crate) struct Blocking {
+    settings: Settings,
+    open: Option<Open>,
+    /// How long each undertaking may take.
+    time: Duration,
+    /// Always there until it is dropped.
+    runtime: Option<Runtime>,
+}
+
+#[derive(Debug)]
+struct Open {
+    connection: Connection,
+    notices: tokio::sync::broadcast::Receiver<Notice>,
+}
+
+/// How long a single request may take. A server that does not answer by then is left for another.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
+
+impl Blocking {
+    /// Connects to nothing yet.
+    pub(crate) fn new(settings: &Settings, time: Duration) -> Result<Self, Error> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("cvdns-nats")
+            .enable_all()
+            .build()
+            .map_err(|error| Error::new(ErrorKind::System, format!("no thread: {error}")))?;
+        Ok(Self { settings: settings.clone(), open: None, time, runtime: Some(runtime) })
+    }
+
+    /// How NATS is reached.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Connects, unless that was done and still holds.
+    pub(crate) fn connect(&mut self) -> Result<(), Error> {
+        self.until(self.time, async |_, _| Ok(()))
+    }
+
+    /// Does something over the connection. Failures that pass are tried again, over a new
+    /// connection, for as long as an undertaking may take.
+    pub(crate) fn perform<T>(
+        &mut self,
+        work: impl AsyncFnMut(&Connection, Duration) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.until(self.time, work)
+    }
+
+    fn until<T>(
+        &mut self,
+        time: Duration,
+        mut work: impl AsyncFnMut(&Connection, Duration) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let deadline = Instant::now() + time;
+        let Self { settings, open, runtime, .. } = self;
+        let Some(runtime) = runtime else { return Err(no_runtime()) };
+        runtime.block_on(async {
+            let mut backoff = Backoff::default();
+            loop {
+                let left = deadline.saturating_duration_since(Instant::now());
+                let done = attempt(settings, open, left, &mut work).await;
+                let Err(error) = done else { return done };
+                if matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::Timeout) {
+                    *open = None;
+                }
+                let delay = backoff.delay();
+                if !error.is_passing() || Instant::now() + delay >= deadline {
+                    return Err(error);
+                }
+                tokio::time::sleep(delay).await;
+            }
+        })
+    }
+}
+
+async fn attempt<T>(
+    settings: &Settings,
+    open: &mut Option<Open>,
+    left: Duration,
+    work: &mut impl AsyncFnMut(&Connection, Duration) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let late = |_| Error::new(ErrorKind::Timeout, "no answer in time");
+    if open.as_mut().is_some_and(Open::has_ended) {
+        *open = None;
+    }
+    let open = match open {
+        Some(open) => open,
+        None => {
+            let connecting = tokio::time::timeout(left, Connection::open(settings));
+            let connection = connecting.await.map_err(late)??;
+            let notices = connection.notices();
+            open.insert(Open { connection, notices })
+        }
+    };
+    work(&open.connection, left.min(REQUEST_TIMEOUT)).await
+}
+
+impl Open {
+    fn has_ended(&mut self) -> bool {
+        use tokio::sync::broadcast::error::TryRecvError::{Closed, Lagged};
+        loop {
+            match self.notices.try_recv() {
+                Ok(Notice::Ended) | Err(Closed) => return true,
+                Ok(_) | Err(Lagged(_)) => {}
+                Err(_) => return false,
+            }
+        }
+    }
+}
+
+fn no_runtime() -> Error {
+    Error::new(ErrorKind::System, "no thread")
+}
+
+impl Drop for Blocking {
+    fn drop(&mut self) {
+        // A name that is being looked up would be waited for.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}

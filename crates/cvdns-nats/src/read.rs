@@ -1,0 +1,28 @@
+//! Getting a document once.
+
+use std::time::Duration;
+
+use super::blocking::Blocking;
+use super::document::Document;
+use super::error::{Error, ErrorKind};
+use super::exchange;
+use super::names::Key;
+use super::settings::Settings;
+use super::stored::{Content, Stored};
+
+/// The newest document under a key, or `None` if there is none. Waits for at most `timeout`.
+///
+/// # Errors
+/// When NATS cannot be used, or what it has is no document.
+pub fn read(settings: &Settings, key: &Key, timeout: Duration) -> Result<Option<Document>, Error> {
+    let message = Blocking::new(settings, timeout)?.perform(async |connection, time| {
+        exchange::get(connection, &settings.bucket, &key.name, time).await
+    })?;
+    match message.map(|message| Stored::read(&message, key.limit).content) {
+        None | Some(Content::Deleted) => Ok(None),
+        Some(Content::Document(Ok(document))) => Ok(Some(document)),
+        Some(Content::Document(Err(refusal))) => {
+            Err(Error::new(ErrorKind::Answer, refusal.to_string()))
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Publishing by compare-and-set.
+
+use std::time::Duration;
+
+use async_nats::HeaderMap;
+
+use super::blocking::Blocking;
+use super::connection::Connection;
+use super::document::{Document, SIGNATURE_HEADER};
+use super::error::{Error, ErrorKind};
+use super::exchange;
+use super::names::Key;
+use super::refusal::Refusal;
+use super::settings::Settings;
+use super::stored::{Content, Stored};
+
+/// How often a document is judged again because another was published at the same moment.
+const MAX_CONFLICTS: u32 = 5;
+
+/// Publishes documents.
+#[derive(Debug)]
+pub struct Writer {
+    blocking: Blocking,
+}
+
+/// What is there before a document is published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Last<'a> {
+    /// Nothing.
+    Absent,
+    /// A document.
+    Document(&'a Document),
+    /// What is no document.
+    Refused(Refusal),
+}
+
+/// What a document is, compared with the last one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is newer: it is to be published.
+    Newer,
+    /// It is the same: nothing is to be done.
+    Same,
+    /// It must not be published, for this reason.
+    Refuse(String),
+}
+
+/// What became of a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Published {
+    /// It is stored, and followers hear of it.
+    Published {
+        /// The number that NATS gave it.
+        revision: u64,
+    },
+    /// It was there before.
+    Same,
+    /// It was not published, as it must not be.
+    Refused {
+        /// Why.
+        why: String,
+    },
+}
+
+impl Writer {
+    /// A writer that is connected. `timeout` bounds this, and each publishing.
+    ///
+    /// # Errors
+    /// When NATS cannot be reached.
+    pub fn connect(settings: &Settings, timeout: Duration) -> Result<Self, Error> {
+        let mut blocking = Blocking::new(settings, timeout)?;
+        blocking.connect()?;
+        Ok(Self { blocking })
+    }
+
+    /// Publishes a document if `judge` finds that it is newer than the last one. Between the two
+    /// moments nobody else can publish: then it is judged again.
+    ///
+    /// # Errors
+    /// When it is not known to be stored. It may be stored nevertheless, if the answer was lost:
+    /// the next call finds it to be the same.
+    pub fn put(
+        &mut self,
+        key: &Key,
+        document: &Document,
+        mut judge: impl FnMut(Last<'_>) -> Verdict,
+    ) -> Result<Published, Error> {
+        if document.octets.len() > key.limit {
+            let what = format!("{} may have at most {} octets", key.name, key.limit);
+            return Err(Error::new(ErrorKind::TooLarge, what));
+        }
+        let bucket = self.blocking.settings().bucket.clone();
+        let subject = bucket.subject(&key.name);
+        let packed = document.encode();
+        let mut headers = HeaderMap::new();
+        if let Some(signature) = packed.signature {
+            headers.insert(SIGNATURE_HEADER, signature);
+        }
+        let mut conflicts = 0;
+        self.blocking.perform(async |connection, time| {
+            loop {
+                let message = exchange::get(connection, &bucket, &key.name, time).await?;
+                let stored = message.map(|message| Stored::read(&message, key.limit));
+                match judged(stored.as_ref(), &mut judge) {
+                    Verdict::Newer => {}
+                    Verdict::Same => return Ok(Published::Same),
+                    Verdict::Refuse(why) => return Ok(Published::Refused { why }),
+                }
+                let expected = stored.and_then(|stored| stored.revision).unwrap_or(0);
+                let put = send(connection, &subject, &headers, &packed.payload, expected, time);
+                match put.await {
+                    Ok(revision) => return Ok(Published::Published { revision }),
+                    Err(error) if error.kind() == ErrorKind::Conflict => conflicts += 1,
+                    Err(error) => return Err(error),
+                }
+                if conflicts >= MAX_CONFLICTS {
+                    let what =
+                        format!("others published each of {conflicts} times that this was tried");
+                    return Err(Error::new(ErrorKind::Conflict, what));
+                }
+                // A replica that answers may be behind by a moment.
+                tokio::time::sleep(Duration::from_millis(20 << conflicts)).await;
+            }
+        })
+    }
+}
+
+fn judged(stored: Option<&Stored>, judge: &mut impl FnMut(Last<'_>) -> Verdict) -> Verdict {
+    judge(match stored.map(|stored| &stored.content) {
+        None | Some(Content::Deleted) => Last::Absent,
+        Some(Content::Document(Ok(document))) => Last::Document(document),
+        Some(Content::Document(Err(refusal))) => Last::Refused(*refusal),
+    })
+}
+
+async fn send(
+    connection: &Connection,
+    subject: &str,
+    headers: &HeaderMap,
+    payload: &[u8],
+    expected: u64,
+    time: Duration,
+) -> Result<u64, Error> {
+    exchange::put(connection, subject, headers.clone(), payload.to_vec(), expected, time).await
+}
