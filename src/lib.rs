@@ -11,6 +11,7 @@
 //! - [`admin`] answers HTTP requests for metrics, health and status.
 //! - [`export`] writes snapshots as files for other name servers.
 //! - [`transfer`] sends zones to secondary servers, and tells them of changes.
+//! - `publishing` publishes feeds and overrides through NATS.
 //! - [`logging`] writes the log without ever making a thread wait for it.
 //! - [`dnstap`] hands queries and answers to a collector, likewise.
 //! - [`cli`] has a module for each command.
@@ -26,4 +27,6 @@ mod explaining;
 pub mod export;
 pub mod load;
 pub mod logging;
+#[cfg(feature = "nats")]
+pub mod publishing;
 pub mod transfer;

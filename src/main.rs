@@ -20,6 +20,8 @@ use cvdns::cli::keys::{self, KeysCommand};
 use cvdns::cli::log_level::{self, LogLevelArgs};
 use cvdns::cli::man::{self, ManArgs};
 use cvdns::cli::monitor::{self, MonitorArgs};
+#[cfg(feature = "nats")]
+use cvdns::cli::nats::{self, NatsCommand};
 use cvdns::cli::override_file::{self, OverrideCommand};
 use cvdns::cli::reload::{self, ReloadArgs};
 use cvdns::cli::serve::{self, ServeArgs};
@@ -69,7 +71,7 @@ enum Command {
     /// Export zones and delegations for BIND and other name servers.
     #[command(subcommand)]
     Export(ExportCommand),
-    /// Check, show and compare feeds, or accept one that is held back.
+    /// Check, show, compare and publish feeds, or accept one that is held back.
     #[command(subcommand)]
     Feed(FeedCommand),
     /// Build and query country databases.
@@ -101,11 +103,16 @@ enum Command {
     /// Servers follow the feed by `source` in `[feed]`. Without `--once`, the coordinator stays in
     /// the foreground and logs to standard error, or to `file` in `[log]`.
     Monitor(MonitorArgs),
+    /// Make what feeds and overrides need in NATS.
+    #[cfg(feature = "nats")]
+    #[command(subcommand)]
+    Nats(NatsCommand),
     /// Add, remove and list the operator's statements about mirrors, which take precedence over the
     /// feed.
     ///
     /// These commands work on the file of `overrides` in [feed], also while no server runs. A
-    /// running server takes the change over at once.
+    /// running server takes the change over at once. With `--fleet` they change the overrides of
+    /// all servers, which come through NATS.
     #[command(subcommand)]
     Override(OverrideCommand),
     /// Have the running server read everything again, and print what is wrong.
@@ -151,6 +158,8 @@ fn main() -> ExitCode {
         Command::Keys(command) => keys::run(&command, &config),
         Command::LogLevel(args) => log_level::run(&args, &config),
         Command::Monitor(args) => monitor::run(&args, &config),
+        #[cfg(feature = "nats")]
+        Command::Nats(command) => nats::run(&command, &config),
         Command::Override(command) => override_file::run(&command, &config),
         Command::Reload(args) => reload::run(&args, &config),
         Command::Simulate(args) => simulate::run(&args, &config),

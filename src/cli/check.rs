@@ -146,7 +146,7 @@ fn check_overrides(loaded: &mut Loaded, problems: &mut Problems) {
         }
     }
     // A file was checked when it was read.
-    if loaded.overrides.url.is_some() {
+    if loaded.overrides.remote.is_some() {
         let fleets: Vec<_> = loaded.inputs.zones.iter().map(|zone| &*zone.fleet).collect();
         loaded.overrides.overrides.check(&fleets, problems);
     }

@@ -171,7 +171,7 @@ fn configured_release(config: &Path, now: Timestamp) -> Result<Option<Release>, 
         return Ok(None);
     }
     let mut problems = Problems::default();
-    let Some(FollowedSources { feeds, roots, supply }) =
+    let Some(FollowedSources { feeds, roots, supply, .. }) =
         load::followed_sources(config, &mut problems).filter(|_| !problems.has_errors())
     else {
         print(&problems);

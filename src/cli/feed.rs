@@ -3,6 +3,8 @@
 mod accept;
 mod check;
 mod diff;
+#[cfg(feature = "nats")]
+mod publish;
 mod show;
 
 use std::path::Path;
@@ -15,6 +17,8 @@ use super::output::Failure;
 pub use accept::AcceptArgs;
 pub use check::CheckArgs;
 pub use diff::DiffArgs;
+#[cfg(feature = "nats")]
+pub use publish::PublishArgs;
 pub use show::ShowArgs;
 
 /// The subcommands of `cvdns feed`.
@@ -40,6 +44,11 @@ pub enum FeedCommand {
     /// The request goes to the server's admin listener: over a Unix socket, or over TCP with the
     /// token of `token-file`.
     Accept(AcceptArgs),
+    /// Publish a feed through NATS, if it is newer than the one that is there.
+    ///
+    /// The feed must be signed by one of the keys of `public-key`, as servers ask for that.
+    #[cfg(feature = "nats")]
+    Publish(PublishArgs),
 }
 
 /// Runs a subcommand. Exit status: 0 on success, 1 on bad input.
@@ -49,6 +58,8 @@ pub fn run(command: &FeedCommand, config: &Path) -> ExitCode {
         FeedCommand::Show(args) => show::run(args, config),
         FeedCommand::Diff(args) => diff::run(args, config),
         FeedCommand::Accept(args) => accept::run(args, config),
+        #[cfg(feature = "nats")]
+        FeedCommand::Publish(args) => return publish::run(args, config),
     };
     done.unwrap_or_else(Failure::report)
 }

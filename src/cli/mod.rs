@@ -20,6 +20,8 @@ pub mod log_level;
 mod long_running;
 pub mod man;
 pub mod monitor;
+#[cfg(feature = "nats")]
+pub mod nats;
 mod offline;
 mod output;
 pub mod override_file;

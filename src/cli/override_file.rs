@@ -3,6 +3,11 @@
 mod arguments;
 mod edit;
 mod file;
+#[cfg(feature = "nats")]
+mod fleet;
+#[cfg(not(feature = "nats"))]
+#[path = "override_file/without_nats.rs"]
+mod fleet;
 mod list;
 
 use std::path::Path;

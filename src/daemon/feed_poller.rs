@@ -1,5 +1,4 @@
-//! Fetches feed and overrides on threads of their own, so that no web server can hold up anything
-//! else.
+//! Fetches feed and overrides on threads of their own, so that no server can hold up anything else.
 
 use std::future::poll_fn;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -10,6 +9,8 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::task::Poll;
 
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+use super::nats_follower::{self, Following};
 
 use crate::backoff::Backoff;
 use crate::load::remote::{FetchError, FetchFailure, FetchTimeouts, Fetched, FetchedPart, Fetcher};
@@ -34,15 +35,21 @@ impl Pollers {
         let of = |source: &FeedSource, thread, limit| {
             FeedPoller::start(source.url()?, loaded, thread, limit)
         };
-        let feeds = loaded
-            .feeds
-            .iter()
-            .filter_map(|source| Some((source.clone(), of(source, "cvdns-feed", MAX_FEED_SIZE)?)));
-        let overrides = loaded.overrides.url.as_ref();
-        Self {
-            feeds: FeedPollers(feeds.collect()),
-            overrides: overrides.and_then(|url| of(url, "cvdns-overrides", MAX_OVERRIDES)),
+        let mut carried = nats_follower::start(loaded);
+        let mut feeds = Vec::new();
+        for source in &loaded.feeds {
+            let poller = match source {
+                FeedSource::Nats(_) => carried.feed.take(),
+                _ => of(source, "cvdns-feed", MAX_FEED_SIZE),
+            };
+            feeds.extend(poller.map(|poller| (source.clone(), poller)));
         }
+        let overrides = match &loaded.overrides.remote {
+            Some(FeedSource::Nats(_)) => carried.overrides.take(),
+            Some(url) => of(url, "cvdns-overrides", MAX_OVERRIDES),
+            None => None,
+        };
+        Self { feeds: FeedPollers(feeds), overrides }
     }
 }
 
@@ -55,6 +62,7 @@ impl FeedPollers {
         poll_fn(|context| {
             for (source, poller) in &mut self.0 {
                 if let Poll::Ready(Some(result)) = poller.results.poll_recv(context) {
+                    poller.note(&result);
                     return Poll::Ready((source.clone(), result));
                 }
             }
@@ -81,8 +89,17 @@ impl FeedPollers {
 /// within its time limit.
 pub(super) struct FeedPoller {
     results: Receiver<FetchResult>,
+    /// Whether the document has to be brought again even if it is the same.
     refetch: Arc<AtomicBool>,
-    _stop: mpsc::Sender<()>,
+    means: Means,
+}
+
+/// What fetches.
+enum Means {
+    /// A thread, which ends when this is dropped.
+    Thread { _stop: mpsc::Sender<()> },
+    /// What follows NATS, for other documents too. It tells of the same document at each interval.
+    Nats(Arc<Following>),
 }
 
 impl FeedPoller {
@@ -95,7 +112,8 @@ impl FeedPoller {
         let (sender, results) = channel(1);
         let (stop, stopped) = mpsc::channel();
         let refetch = Arc::new(AtomicBool::new(false));
-        let poller = Self { results, refetch: refetch.clone(), _stop: stop };
+        let means = Means::Thread { _stop: stop };
+        let poller = Self { results, refetch: refetch.clone(), means };
         let poll = move || {
             let fetcher = Fetcher::new(&url, &roots, signed, FetchTimeouts::of(interval));
             let fetcher = fetcher.limited(limit);
@@ -113,11 +131,29 @@ impl FeedPoller {
         }
     }
 
+    /// Of a document that is followed through NATS.
+    pub(super) fn of_nats(results: Receiver<FetchResult>, following: Arc<Following>) -> Self {
+        Self { results, refetch: Arc::default(), means: Means::Nats(following) }
+    }
+
     /// Waits for the next result. Safe to cancel.
     pub(super) async fn next(&mut self) -> FetchResult {
         match self.results.recv().await {
-            Some(result) => result,
+            Some(result) => {
+                self.note(&result);
+                result
+            }
             None => std::future::pending().await,
+        }
+    }
+
+    /// Has NATS bring the document again at the end of an interval, if that is due. Doing so at
+    /// once would bring it again and again.
+    fn note(&self, result: &FetchResult) {
+        if let (Means::Nats(following), Ok(Fetched::NotModified)) = (&self.means, result)
+            && self.refetch.swap(false, Ordering::Relaxed)
+        {
+            following.refetch();
         }
     }
 

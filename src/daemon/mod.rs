@@ -34,6 +34,11 @@ mod headless;
 mod loss_guard;
 mod malloc_trim;
 mod mirror_changes;
+#[cfg(feature = "nats")]
+mod nats_follower;
+#[cfg(not(feature = "nats"))]
+#[path = "without_nats.rs"]
+mod nats_follower;
 mod observer;
 mod origin;
 mod overrides_state;

@@ -20,8 +20,10 @@ use cvdns_core::problem::{Problem, Problems, Severity};
 #[derive(Debug, Default)]
 pub(super) struct OverridesState {
     file: OverridesFile,
-    /// What is known of the document of a URL.
+    /// What is known of the document that comes from elsewhere.
     remote: RemoteOverrides,
+    /// The overrides of the file, and behind them those of that document.
+    joined: Overrides,
     /// Why the file cannot be used.
     complaint: LogOnce,
     in_force: LogOnce<Logged>,
@@ -51,26 +53,35 @@ struct Logged {
 type LoggedChange = (Logged, String);
 
 impl OverridesState {
-    /// Takes over a file that was just read. If the configuration names a URL, what is in force
-    /// goes on until overrides are fetched from there.
+    /// Takes over a file that was just read. A document that came from elsewhere goes on until
+    /// another one comes from where the configuration says.
     pub(super) fn take_over(&mut self, file: &OverridesFile) {
         let before = std::mem::replace(&mut self.file, file.clone());
-        if self.file.url.is_some() {
-            self.file.overrides = before.overrides;
-        }
-        // Of the same URL, what is wrong there is wrong until it was fetched again.
-        if self.file.url == before.url {
+        // Of the same source, what is wrong there is wrong until it was fetched again.
+        if self.file.remote == before.remote {
             self.remote.say_again();
         } else {
             self.remote.forget();
         }
         self.complaint.clear();
+        self.join();
     }
 
     /// Puts overrides in force that an earlier run of the server has kept.
     pub(super) fn resume(&mut self, source: FeedSource, kept: SignedOverrides) {
-        self.file.overrides = kept.overrides.clone();
         self.remote.adopt(source, kept);
+        self.join();
+    }
+
+    /// Puts the overrides of the file before those of the document, if any may still come.
+    fn join(&mut self) {
+        let others = self.remote.newest().filter(|_| self.file.remote.is_some());
+        self.joined = match others {
+            Some(others) => {
+                others.overrides.preceded_by(self.file.overrides.iter().cloned().collect())
+            }
+            None => self.file.overrides.clone(),
+        };
     }
 
     /// Takes over the overrides that were fetched, if they are good and newer than those in force.
@@ -81,7 +92,7 @@ impl OverridesState {
         fleets: impl Iterator<Item = &'f Fleet>,
         now: Timestamp,
     ) -> TakenOverrides {
-        let Some(source) = self.file.url.clone() else { return TakenOverrides::Unchanged };
+        let Some(source) = self.file.remote.clone() else { return TakenOverrides::Unchanged };
         let judged = match fetched {
             Ok(Fetched::NotModified) => {
                 self.remote.is_same();
@@ -89,6 +100,11 @@ impl OverridesState {
             }
             Ok(Fetched::New { octets, signature }) => {
                 SignedOverrides::judge(&source.to_string(), octets, signature, keys)
+            }
+            // There need not be any for all servers.
+            Err(error) if error.is_absence() && self.remote.of(&source).is_none() => {
+                self.remote.accept();
+                return TakenOverrides::Unchanged;
             }
             Err(error) => Err(error.into()),
         };
@@ -118,36 +134,40 @@ impl OverridesState {
         }
     }
 
-    /// The URL and its document in force, if the configuration names a URL.
+    /// The source of overrides for several servers, and its document in force.
     pub(super) fn document(&self) -> Option<(&FeedSource, &SignedOverrides)> {
-        let source = self.file.url.as_ref()?;
+        let source = self.file.remote.as_ref()?;
         Some((source, self.remote.of(source)?))
     }
 
     /// Why other overrides than those in force are not taken, for people.
     pub(super) fn complaint(&self, now: Timestamp) -> Option<String> {
-        let complaint = match self.url() {
-            Some(source) => {
-                format!("the overrides {source} are not taken: {}", self.remote.complaint()?)
-            }
-            None => self.complaint.current().first()?.clone(),
-        };
-        Some(format!("{complaint}; {}", self.meanwhile(now)))
+        let remote = self.remote_source().zip(self.remote.complaint());
+        let remote =
+            remote.map(|(source, why)| format!("the overrides {source} are not taken: {why}"));
+        let complaints = self.complaint.current().iter().cloned().chain(remote);
+        let complaint = complaints.collect::<Vec<_>>().join("; ");
+        (!complaint.is_empty()).then(|| format!("{complaint}; {}", self.meanwhile(now)))
     }
 
     /// Whether the file or the document at the URL can be used; `None` if the configuration names
     /// neither.
     pub(super) fn is_usable(&self) -> Option<bool> {
-        let is_named = self.file.url.is_some() || self.file.path.is_some();
+        let is_named = self.file.remote.is_some() || self.file.path.is_some();
         is_named.then(|| self.complaint.current().is_empty() && self.remote.complaint().is_none())
     }
 
-    /// The URL that the configuration names.
-    pub(super) fn url(&self) -> Option<&FeedSource> {
-        self.file.url.as_ref()
+    /// Where overrides for several servers come from: a URL or NATS.
+    pub(super) fn remote_source(&self) -> Option<&FeedSource> {
+        self.file.remote.as_ref()
     }
 
-    /// What is known of the document of the URL.
+    /// Whether the configuration names a URL, which is to have overrides.
+    pub(super) fn has_url(&self) -> bool {
+        self.remote_source().is_some_and(|source| source.url().is_some())
+    }
+
+    /// What is known of the document that comes from elsewhere.
     pub(super) fn remote(&self) -> &RemoteOverrides {
         &self.remote
     }
@@ -164,7 +184,7 @@ impl OverridesState {
         fleets: impl Iterator<Item = &'f Fleet>,
         now: Timestamp,
     ) -> bool {
-        if self.file.url.is_some() {
+        if self.file.path.is_none() {
             return false;
         }
         let fleets: Vec<&Fleet> = fleets.collect();
@@ -188,9 +208,9 @@ impl OverridesState {
         }
     }
 
-    /// The overrides of the file, those that have ended too.
+    /// All overrides, those that have ended too.
     pub(super) fn overrides(&self) -> &Overrides {
-        &self.file.overrides
+        &self.joined
     }
 
     /// The overrides in force.

@@ -29,6 +29,11 @@ impl RemoteOverrides {
         self.in_force.as_ref().filter(|(of, _)| of == source).map(|(_, document)| document)
     }
 
+    /// The document in force, whatever source it came from.
+    pub(super) fn newest(&self) -> Option<&SignedOverrides> {
+        self.in_force.as_ref().map(|(_, document)| document)
+    }
+
     /// Why the source's document is not in force.
     pub(super) fn complaint(&self) -> Option<&str> {
         self.complaint.current().first().map(String::as_str)

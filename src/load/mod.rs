@@ -15,8 +15,15 @@ mod include;
 mod key_directory;
 mod key_place;
 mod monitor;
+#[cfg(feature = "nats")]
+mod nats_place;
+#[cfg(not(feature = "nats"))]
+#[path = "without_nats.rs"]
+mod nats_place;
 mod overrides;
 mod page_place;
+#[cfg(feature = "nats")]
+mod publishing;
 mod release;
 pub mod remote;
 mod remote_overrides;
@@ -55,8 +62,11 @@ pub use geoip::{CountryData, DatabaseSize, MAX_DATABASE};
 pub use key_directory::KeyDirectory;
 pub use key_place::{KeyPlace, PlacedKeys};
 pub use monitor::monitor;
+pub use nats_place::{NatsDocument, NatsPlace};
 pub use overrides::{MAX_OVERRIDES, OverridesFile, OverridesLook};
 pub use page_place::{check_page, state_directory};
+#[cfg(feature = "nats")]
+pub use publishing::{NatsPublishing, nats_publishing};
 pub use release::{DATABASE_EXTENSIONS, ReleaseFiles, read_header};
 pub use remote::TrustedRoots;
 pub use remote_overrides::{OverridesError, SignedOverrides};
@@ -80,6 +90,8 @@ pub struct Loaded {
     pub inputs: Inputs,
     /// The sources of the feed.
     pub feeds: FeedSources,
+    /// Where in NATS feed and overrides are; `None` if the configuration does not say.
+    pub nats: Option<NatsPlace>,
     /// The authorities that may certify the feed's web server.
     pub roots: TrustedRoots,
     /// The operator's overrides.
@@ -121,6 +133,8 @@ pub struct FollowedSources {
     pub roots: TrustedRoots,
     /// The files that the release is put together from, beside the feed.
     pub supply: ReleaseFiles,
+    /// Where in NATS feed and overrides are.
+    nats: Option<NatsPlace>,
 }
 
 /// Reads a configuration and everything it names except the feed and the files of the release. All
@@ -167,10 +181,11 @@ fn load_after(
     let settings = settings(&config, &transfer_keys);
     let inputs =
         Inputs { zones, countries: countries.map.clone(), settings, record_ttl: config.record.ttl };
-    let FollowedSources { feeds, roots, supply } = FollowedSources::of(path, &config, problems);
+    let FollowedSources { feeds, roots, supply, nats } =
+        FollowedSources::of(path, &config, problems);
     let takeover = config.server.takeover.as_ref();
     let takeover = takeover.map(|takeover| cvdns_io::beside(path, &takeover.value));
-    let overrides = OverridesFile::of(path, &config, &inputs, problems);
+    let overrides = OverridesFile::of(path, &config, &inputs, nats.as_ref(), problems);
     sockets::check(path, &config, problems);
     let cookie_secrets = CookieSecretsFile::of(path, &config, problems);
     transferred::check_keys(&transferred, &transfer_keys, problems);
@@ -181,6 +196,7 @@ fn load_after(
         command_line: command_line.clone(),
         inputs,
         feeds,
+        nats,
         roots,
         overrides,
         cookie_secrets,
@@ -297,9 +313,10 @@ pub fn followed_sources(path: &Path, problems: &mut Problems) -> Option<Followed
 
 impl FollowedSources {
     fn of(path: &Path, config: &Config, problems: &mut Problems) -> Self {
-        let feeds = FeedSources::of(path, config, problems);
+        let nats = NatsPlace::of(path, config, problems);
+        let feeds = FeedSources::of(path, config, nats.as_ref(), problems);
         let roots = roots(path, config, &feeds, problems);
-        Self { feeds, roots, supply: ReleaseFiles::of(path, config) }
+        Self { feeds, roots, supply: ReleaseFiles::of(path, config), nats }
     }
 }
 
@@ -312,8 +329,9 @@ fn roots(
 ) -> TrustedRoots {
     let Some(named) = &config.feed.ca_file else { return TrustedRoots::System };
     let is_secure = |named: &PlacedPath| remote::is_secure(&named.value);
-    if !feeds.is_empty()
-        && !feeds.iter().any(FeedSource::is_secure)
+    let is_url = |source: &&FeedSource| source.nats().is_none();
+    if feeds.iter().any(|source| is_url(&source))
+        && !feeds.iter().filter(is_url).any(FeedSource::is_secure)
         && !config.feed.overrides.as_ref().is_some_and(is_secure)
     {
         let help = "take it out, or name a source by https";

@@ -111,12 +111,12 @@ fn overrides_reader(
             let first = problems.iter().find(|problem| problem.severity == Severity::Error);
             first.map_or(Ok(overrides), |problem| Err(problem.to_string()))
         }),
-        FeedSource::Url(url) => {
-            let feeds = FeedSources::of(path, config, &mut Problems::default());
+        remote => {
+            let feeds = FeedSources::of(path, config, None, &mut Problems::default());
             let roots = roots(path, config, &feeds, problems);
             let keys = config.feed.public_key.clone();
-            OverridesReader::new(url.clone(), move || {
-                let fetched = SignedOverrides::fetch(&url, &roots, keys.as_ref());
+            OverridesReader::new(remote.to_string(), move || {
+                let fetched = SignedOverrides::fetch(&remote, &roots, keys.as_ref());
                 fetched.map(|document| document.overrides).map_err(|error| error.what)
             })
             .with_serials()

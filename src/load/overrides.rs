@@ -11,6 +11,7 @@ use cvdns_core::snapshot::inputs::Inputs;
 use cvdns_io::confinement::DENIED;
 use cvdns_io::read_optional_text;
 
+use super::nats_place::NatsPlace;
 use super::source::FeedSource;
 
 /// Most octets of overrides, which is room for some ten thousand.
@@ -24,9 +25,10 @@ const WRITING: Duration = Duration::from_millis(50);
 pub struct OverridesFile {
     /// The file's path; `None` if the configuration names none.
     pub path: Option<PathBuf>,
-    /// The URL that the configuration names instead. It is not fetched here.
-    pub url: Option<FeedSource>,
-    /// The overrides in the file.
+    /// Where overrides for several servers come from: the URL that the configuration names, or else
+    /// NATS, beside a file. They are not fetched here.
+    pub remote: Option<FeedSource>,
+    /// The overrides in the file, and where commands have got them, those of `remote` behind them.
     pub overrides: Overrides,
     /// The file's text; `None` if there is no file.
     text: Option<String>,
@@ -49,17 +51,19 @@ impl OverridesFile {
         path: &Path,
         config: &Config,
         inputs: &Inputs,
+        nats: Option<&NatsPlace>,
         problems: &mut Problems,
     ) -> Self {
         let named = config.feed.overrides.as_ref();
         let source =
             named.and_then(|named| FeedSource::of_named(path, named, "overrides.toml", problems));
+        let nats = nats.map(|place| FeedSource::Nats(Box::new(place.clone())));
         let path = match source {
             Some(FeedSource::File(path)) => path,
-            url => return Self { url, ..Self::default() },
+            url => return Self { remote: url.or(nats), ..Self::default() },
         };
         let text = read(&path, problems);
-        let file = Self::new(path, text, problems);
+        let file = Self { remote: nats, ..Self::new(path, text, problems) };
         // If a fleet could not be read, its mirrors would be reported as missing here.
         if inputs.zones.iter().all(|zone| zone.fleet_complete) {
             let fleets: Vec<&Fleet> = inputs.zones.iter().map(|zone| &*zone.fleet).collect();
@@ -80,7 +84,8 @@ impl OverridesFile {
         if text == self.text && problems.is_empty() {
             return OverridesLook::Same;
         }
-        let file = Self::new(path.clone(), text, &mut problems);
+        let file =
+            Self { remote: self.remote.clone(), ..Self::new(path.clone(), text, &mut problems) };
         if problems.has_errors() {
             return OverridesLook::Unusable(problems);
         }
@@ -97,7 +102,7 @@ impl OverridesFile {
     fn new(path: PathBuf, text: Option<String>, problems: &mut Problems) -> Self {
         let parse = |text: &str| Overrides::parse(&path.display().to_string(), text, problems);
         let overrides = text.as_deref().map(parse).unwrap_or_default();
-        Self { path: Some(path), url: None, overrides, text }
+        Self { path: Some(path), remote: None, overrides, text }
     }
 }
 

@@ -18,6 +18,7 @@ use ureq::typestate::AgentScope;
 use ureq::unversioned::transport::Connector;
 use ureq::{Agent, Body};
 
+pub(crate) use failure::ABSENT;
 pub use failure::{FetchError, FetchFailure, FetchedPart};
 pub use roots::TrustedRoots;
 pub use timeouts::FetchTimeouts;

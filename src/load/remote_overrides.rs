@@ -1,10 +1,12 @@
-//! Overrides that come from a web server, signed as feeds are.
+//! Overrides that come from a web server or through NATS, signed as feeds are.
 
+use super::nats_place::NatsDocument;
 use super::overrides::MAX_OVERRIDES;
 use super::remote::{FetchError, Fetched, Fetcher, TrustedRoots};
-use super::source::COMMAND_TIMEOUTS;
-use cvdns_core::health::{Keys, Overrides};
+use super::source::{COMMAND_TIMEOUTS, FeedSource};
+use cvdns_core::health::{Keys, Overrides, signature_path};
 use cvdns_core::problem::{Problem, Problems, Severity};
+use cvdns_io::{read_bytes, read_signature};
 
 /// A document of overrides that passed all checks by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,23 +84,46 @@ impl SignedOverrides {
         Ok(Self { serial, overrides, text, signature })
     }
 
-    /// Fetches and checks them once, for commands, which somebody waits for.
+    /// That there are none, which nobody has signed.
+    fn none() -> Self {
+        let overrides = Overrides::default();
+        Self { serial: 0, overrides, text: String::new(), signature: None }
+    }
+
+    /// Gets and checks those of this source once, for commands, which somebody waits for.
     ///
     /// # Errors
-    /// When they cannot be fetched or taken over.
+    /// When they cannot be had or taken over.
     pub fn fetch(
-        url: &str,
+        source: &FeedSource,
         roots: &TrustedRoots,
         keys: Option<&Keys>,
     ) -> Result<Self, OverridesError> {
-        let mut fetcher =
-            Fetcher::new(url, roots, keys.is_some(), COMMAND_TIMEOUTS).limited(MAX_OVERRIDES);
-        match fetcher.fetch()? {
-            Fetched::New { octets, signature } => Self::judge(url, octets, signature, keys),
-            Fetched::NotModified => {
-                Err(OverridesError::new("protocol", "the server answered 304 unasked"))
+        let unread = |what| OverridesError { reason: "unreadable", what, is_unread: true };
+        let (octets, signature) = match source {
+            FeedSource::File(path) => (
+                read_bytes(path, MAX_OVERRIDES as u64).map_err(unread)?,
+                read_signature(&signature_path(path)).map_err(unread)?,
+            ),
+            FeedSource::Nats(place) => {
+                match place.read(NatsDocument::Overrides).map_err(unread)? {
+                    Some(document) => document,
+                    // There need not be any.
+                    None => return Ok(Self::none()),
+                }
             }
-        }
+            FeedSource::Url(url) => {
+                let fetcher = Fetcher::new(url, roots, keys.is_some(), COMMAND_TIMEOUTS);
+                match fetcher.limited(MAX_OVERRIDES).fetch()? {
+                    Fetched::New { octets, signature } => (octets, signature),
+                    Fetched::NotModified => {
+                        let what = "the server answered 304 unasked";
+                        return Err(OverridesError::new("protocol", what));
+                    }
+                }
+            }
+        };
+        Self::judge(&source.to_string(), octets, signature, keys)
     }
 }
 

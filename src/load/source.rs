@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ureq::http::Uri;
 
+use super::nats_place::{CarriedDocument, NatsDocument, NatsPlace};
 use super::remote::{FetchTimeouts, Fetched, Fetcher, TrustedRoots, is_secure};
 use cvdns_core::config::Config;
 use cvdns_core::health::signature_path;
@@ -14,13 +15,15 @@ use cvdns_core::problem::Problems;
 use cvdns_core::problem::table::Placed;
 use cvdns_io::{beside, read_feed, read_signature};
 
-/// A file or a web server. Each source counts its serials by itself.
+/// Where documents of a coordinator come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FeedSource {
     /// A file, which is watched for changes.
     File(PathBuf),
     /// An http or https URL, which is polled.
     Url(String),
+    /// A bucket of NATS, which tells what is new.
+    Nats(Box<NatsPlace>),
 }
 
 /// The sources of one coordinator's feeds, in the order of the configuration. The newest feed of any
@@ -28,14 +31,14 @@ pub enum FeedSource {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FeedSources(Vec<FeedSource>);
 
-/// The web server of a feed.
+/// A server that documents are got from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FeedServer {
     /// Its TCP port.
     pub port: u16,
     /// Whether its host is a name, which has to be resolved, and no address.
     pub has_name: bool,
-    /// Whether the feed is fetched over TLS.
+    /// Whether that is over TLS.
     pub is_secure: bool,
 }
 
@@ -48,12 +51,19 @@ pub(super) const COMMAND_TIMEOUTS: FetchTimeouts =
 pub type SignedFeed = (Vec<u8>, Result<Option<Vec<u8>>, String>);
 
 impl FeedSources {
-    /// The sources that a configuration names. Invalid URLs are noted as problems.
-    pub(super) fn of(path: &Path, config: &Config, problems: &mut Problems) -> Self {
+    /// NATS, if it is used, and the sources that a configuration names. Invalid URLs are noted as
+    /// problems.
+    pub(super) fn of(
+        path: &Path,
+        config: &Config,
+        nats: Option<&NatsPlace>,
+        problems: &mut Problems,
+    ) -> Self {
         let named = config.feed.sources.iter();
         let named =
             named.filter_map(|named| FeedSource::of_named(path, named, "feed.json", problems));
-        Self(named.collect())
+        let nats = nats.map(|place| FeedSource::Nats(Box::new(place.clone())));
+        Self(nats.into_iter().chain(named).collect())
     }
 
     /// These sources, in this order.
@@ -149,28 +159,33 @@ impl FeedSource {
     pub fn file(&self) -> Option<&Path> {
         match self {
             Self::File(path) => Some(path),
-            Self::Url(_) => None,
+            Self::Url(_) | Self::Nats(_) => None,
         }
     }
 
     /// The URL, if the source is one.
     pub fn url(&self) -> Option<&str> {
         match self {
-            Self::File(_) => None,
             Self::Url(url) => Some(url),
+            Self::File(_) | Self::Nats(_) => None,
         }
     }
 
-    /// The web server, if the source is a URL.
-    pub fn server(&self) -> Option<FeedServer> {
-        let uri: Uri = self.url()?.parse().ok()?;
-        let is_secure = self.is_secure();
-        let host = uri.host()?.trim_start_matches('[').trim_end_matches(']');
-        Some(FeedServer {
-            port: uri.port_u16().unwrap_or(if is_secure { 443 } else { 80 }),
-            has_name: host.parse::<IpAddr>().is_err(),
-            is_secure,
-        })
+    /// The place in NATS, if the source is one.
+    pub fn nats(&self) -> Option<&NatsPlace> {
+        match self {
+            Self::Nats(place) => Some(place),
+            Self::File(_) | Self::Url(_) => None,
+        }
+    }
+
+    /// The servers that it is got from; none if the source is a file.
+    pub fn servers(&self) -> Vec<FeedServer> {
+        match self {
+            Self::File(_) => Vec::new(),
+            Self::Url(url) => web_server(url).into_iter().collect(),
+            Self::Nats(place) => place.servers(),
+        }
     }
 
     /// Whether the feed is fetched over TLS.
@@ -188,6 +203,9 @@ impl FeedSource {
             Self::Url(url) => {
                 fetch(url, roots, true).map(|(octets, signature)| (octets, Ok(signature)))
             }
+            Self::Nats(place) => {
+                read_feed_of(place).map(|(octets, signature)| (octets, Ok(signature)))
+            }
         }
     }
 
@@ -200,6 +218,7 @@ impl FeedSource {
         match self {
             Self::File(path) => read_feed(path),
             Self::Url(url) => fetch(url, roots, false).map(|(octets, _)| octets),
+            Self::Nats(place) => read_feed_of(place).map(|(octets, _)| octets),
         }
     }
 }
@@ -209,8 +228,27 @@ impl fmt::Display for FeedSource {
         match self {
             Self::File(path) => path.display().fmt(f),
             Self::Url(url) => f.write_str(url),
+            Self::Nats(place) => place.fmt(f),
         }
     }
+}
+
+/// The feed in NATS.
+fn read_feed_of(place: &NatsPlace) -> Result<CarriedDocument, String> {
+    let read = place.read(NatsDocument::Feed)?;
+    read.ok_or_else(|| format!("cannot read {place}: there is no feed yet"))
+}
+
+/// The web server of a URL.
+fn web_server(url: &str) -> Option<FeedServer> {
+    let uri: Uri = url.parse().ok()?;
+    let is_secure = is_secure(url);
+    let host = uri.host()?.trim_start_matches('[').trim_end_matches(']');
+    Some(FeedServer {
+        port: uri.port_u16().unwrap_or(if is_secure { 443 } else { 80 }),
+        has_name: host.parse::<IpAddr>().is_err(),
+        is_secure,
+    })
 }
 
 fn fetch(
@@ -282,8 +320,8 @@ mod tests {
     #[test]
     fn the_server_of_a_url_is_known() {
         let server = |word: &str| {
-            let server = FeedSource::of_argument(word).unwrap().server()?;
-            Some((server.port, server.has_name, server.is_secure))
+            let servers = FeedSource::of_argument(word).unwrap().servers();
+            servers.first().map(|server| (server.port, server.has_name, server.is_secure))
         };
         for (word, expected) in [
             ("https://example.org/feed.json", Some((443, true, true))),

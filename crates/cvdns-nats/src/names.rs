@@ -63,6 +63,12 @@ impl Bucket {
 }
 
 impl KeyName {
+    /// A name that the program knows. One that is no name is a defect, which tests find.
+    pub fn constant(name: &'static str) -> Self {
+        debug_assert!(name.parse::<Self>().is_ok(), "{name} is no name");
+        Self(name.to_owned())
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -183,7 +183,7 @@ fn files(config: &Path, loaded: &Loaded) -> Vec<(PathBuf, Location)> {
     }
     let secrets = &loaded.config.cookies.secret_file;
     let token = &loaded.config.admin.token_file;
-    let overrides = if loaded.overrides.url.is_some() { &None } else { &feed.overrides };
+    let overrides = if loaded.overrides.path.is_none() { &None } else { &feed.overrides };
     let parts = [&feed.ca_file, overrides, &record.file, secrets, token];
     let tls = loaded.config.tls.iter().flat_map(|tls| [&tls.certificate, &tls.key]);
     for named in parts.into_iter().flatten().chain(tls) {

@@ -32,6 +32,10 @@ pub struct AddArgs {
     /// How long the override holds, such as `2h` or `1d 12h`.
     #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
     pub duration: Option<Duration>,
+    /// Change the overrides of all servers, which come through NATS (`[nats]`), instead of the
+    /// file. They are signed by `secret-key` in `[monitor]`.
+    #[arg(long)]
+    pub fleet: bool,
 }
 
 /// Arguments of `cvdns override remove`.
@@ -44,6 +48,10 @@ pub struct RemoveArgs {
     /// overrides of the host.
     #[arg(long = "address", value_name = "ADDRESS")]
     pub addresses: Vec<IpAddr>,
+    /// Change the overrides of all servers, which come through NATS (`[nats]`), instead of the
+    /// file. They are signed by `secret-key` in `[monitor]`.
+    #[arg(long)]
+    pub fleet: bool,
 }
 
 /// Arguments of `cvdns override list`.
@@ -52,6 +60,10 @@ pub struct ListArgs {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+    /// List the overrides of all servers, which come through NATS (`[nats]`), instead of those of
+    /// the file.
+    #[arg(long)]
+    pub fleet: bool,
 }
 
 fn host(text: &str) -> Result<String, String> {

@@ -14,8 +14,8 @@ use cvdns_core::problem::table::nearest;
 
 pub(super) fn add(args: &AddArgs, config: &Path, now: Timestamp) -> Result<(), Failure> {
     let until = end(args, now)?;
-    let file = OverridesFile::of(config)?;
-    let location = Location::file(&file.path.display().to_string());
+    let file = OverridesFile::of(config, args.fleet)?;
+    let location = Location::file(&file.name());
     let mut new = Override::new(args.host.clone(), args.state, &args.reason, location);
     new.addresses = args.addresses.iter().map(IpAddr::to_canonical).collect();
     new.until = until;
@@ -25,7 +25,7 @@ pub(super) fn add(args: &AddArgs, config: &Path, now: Timestamp) -> Result<(), F
     let text = with_override(&before.text, &before.overrides, &new, &hosts, now);
     let content = file.write(text.map_err(Failure::new)?, &before)?;
     if content.text == before.text {
-        return print_line(format_args!("{} says this already: {new}", file.path.display()));
+        return print_line(format_args!("{} says this already: {new}", file.name()));
     }
     match before.overrides.iter().find(|entry| entry.concerns_same(&new)) {
         Some(old) => print_line(format_args!("override changed: {new}, was {old}"))?,
@@ -44,7 +44,7 @@ pub(super) fn add(args: &AddArgs, config: &Path, now: Timestamp) -> Result<(), F
 }
 
 pub(super) fn remove(args: &RemoveArgs, config: &Path) -> Result<(), Failure> {
-    let file = OverridesFile::of(config)?;
+    let file = OverridesFile::of(config, args.fleet)?;
     let _lock = file.lock()?;
     let before = file.read()?;
     let is_meant = |entry: &Override| {
@@ -60,13 +60,13 @@ pub(super) fn remove(args: &RemoveArgs, config: &Path) -> Result<(), Failure> {
                 "there is no such override of {} in {}, but {other}; without --address, all of its \
                  overrides are removed",
                 args.host,
-                file.path.display()
+                file.name()
             )));
         }
         return Err(Failure::new(format!(
             "there is no such override of {} in {}{}",
             args.host,
-            file.path.display(),
+            file.name(),
             meant(&args.host, before.overrides.iter().map(|entry| entry.host.as_str()))
         )));
     }

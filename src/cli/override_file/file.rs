@@ -1,10 +1,12 @@
-//! The file of overrides that a configuration names, and the fleets that it is about.
+//! The overrides that commands change: the file that a configuration names, or those of all servers;
+//! and the fleets that they are about.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
 
+use super::fleet::FleetOverrides;
 use crate::cli::output::{Failure, eprint_line};
 use crate::cli::problems::print;
 use crate::load::{self, FeedSource};
@@ -16,11 +18,20 @@ use cvdns_io::{read_optional_text, replace_alike};
 /// Most octets of the file, as for the server.
 const MAX_SIZE: u64 = 1 << 20;
 
-/// The file and the fleets.
+/// Overrides that commands change, and the fleets.
 #[derive(Debug)]
 pub(super) struct OverridesFile {
-    pub path: PathBuf,
+    place: Place,
     pub fleets: Fleets,
+}
+
+/// Where overrides are that commands change.
+#[derive(Debug)]
+enum Place {
+    /// In this file.
+    File(PathBuf),
+    /// In NATS, for all servers.
+    Fleet(Box<FleetOverrides>),
 }
 
 /// The mirrors of a configuration. An override may be urgent while somebody edits a zone file, so
@@ -39,12 +50,17 @@ pub(super) struct Content {
 }
 
 impl OverridesFile {
-    /// The file that this configuration names.
-    pub(super) fn of(config: &Path) -> Result<Self, Failure> {
+    /// The file that this configuration names; with `is_of_fleet`, the overrides of all servers.
+    pub(super) fn of(config: &Path, is_of_fleet: bool) -> Result<Self, Failure> {
+        if is_of_fleet {
+            let (_, fleets) = Self::sources(config)?;
+            let place = Place::Fleet(Box::new(FleetOverrides::of(config)?));
+            return Ok(Self { place, fleets });
+        }
         match Self::source(config)? {
-            (FeedSource::File(path), fleets) => Ok(Self { path, fleets }),
-            (FeedSource::Url(url), _) => Err(Failure::new(format!(
-                "the overrides come from {url}, where this command cannot change them: edit the \
+            (FeedSource::File(path), fleets) => Ok(Self::in_file(path, fleets)),
+            (remote, _) => Err(Failure::new(format!(
+                "the overrides come from {remote}, where this command cannot change them: edit the \
                  file that is published there, with a higher `serial`, sign it if `public-key` is \
                  set (minisign -S), and publish both; `cvdns override list` shows them"
             ))),
@@ -53,13 +69,7 @@ impl OverridesFile {
 
     /// Where overrides come from, and the fleets.
     pub(super) fn source(config: &Path) -> Result<(FeedSource, Fleets), Failure> {
-        let (mut problems, mut of_fleets) = (Problems::default(), Problems::default());
-        let read = load::overrides_source(config, &mut problems, &mut of_fleets);
-        let Some((source, fleets)) = read.filter(|_| !problems.has_errors()) else {
-            print(&problems);
-            return Err(Failure::new("correct this, or name another configuration with --config"));
-        };
-        let fleets = Fleets { fleets, problems: of_fleets };
+        let (source, fleets) = Self::sources(config)?;
         source.map(|source| (source, fleets)).ok_or_else(|| {
             Failure::new(format!(
                 "{} names no file of overrides: add `overrides = \"overrides.toml\"` to [feed], \
@@ -69,10 +79,35 @@ impl OverridesFile {
         })
     }
 
-    /// Keeps other commands from editing the file until the result is dropped.
-    pub(super) fn lock(&self) -> Result<Flock<File>, Failure> {
+    /// Overrides in a file.
+    pub(super) fn in_file(path: PathBuf, fleets: Fleets) -> Self {
+        Self { place: Place::File(path), fleets }
+    }
+
+    /// What they are called.
+    pub(super) fn name(&self) -> String {
+        match &self.place {
+            Place::File(path) => path.display().to_string(),
+            Place::Fleet(fleet) => fleet.name(),
+        }
+    }
+
+    fn sources(config: &Path) -> Result<(Option<FeedSource>, Fleets), Failure> {
+        let (mut problems, mut of_fleets) = (Problems::default(), Problems::default());
+        let read = load::overrides_source(config, &mut problems, &mut of_fleets);
+        let Some((source, fleets)) = read.filter(|_| !problems.has_errors()) else {
+            print(&problems);
+            return Err(Failure::new("correct this, or name another configuration with --config"));
+        };
+        Ok((source, Fleets { fleets, problems: of_fleets }))
+    }
+
+    /// Keeps other commands from editing the file until the result is dropped. What is in NATS needs
+    /// no lock: it is replaced only if it is still what was read.
+    pub(super) fn lock(&self) -> Result<Option<Flock<File>>, Failure> {
+        let Place::File(path) = &self.place else { return Ok(None) };
         // The directory, as the file itself is replaced.
-        let directory = match self.path.parent() {
+        let directory = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
@@ -80,34 +115,42 @@ impl OverridesFile {
             Failure::new(format!("cannot lock {}: {error}", directory.display()))
         };
         let opened = File::open(directory).map_err(failed)?;
-        Flock::lock(opened, FlockArg::LockExclusive).map_err(|(_, error)| failed(error.into()))
+        let locked = Flock::lock(opened, FlockArg::LockExclusive);
+        locked.map(Some).map_err(|(_, error)| failed(error.into()))
     }
 
-    /// Reads the file; a missing one is empty. Errors in it are printed.
+    /// Reads the overrides; where there are none yet, the text is empty. Errors are printed.
     pub(super) fn read(&self) -> Result<Content, Failure> {
-        let text = read_optional_text(&self.path, MAX_SIZE).map_err(Failure::new)?;
+        let text = match &self.place {
+            Place::File(path) => read_optional_text(path, MAX_SIZE).map_err(Failure::new)?,
+            Place::Fleet(fleet) => Some(fleet.read()?),
+        };
         self.parse(text.unwrap_or_default())
     }
 
-    /// Replaces the file by this text, unless it is the same.
+    /// Replaces the overrides by this text, unless it is the same.
     pub(super) fn write(&self, text: String, before: &Content) -> Result<Content, Failure> {
         let content = self.parse(text)?;
-        if content.text != before.text {
-            replace_alike(&self.path, content.text.as_bytes()).map_err(|error| {
-                Failure::new(format!("cannot write {}: {error}", self.path.display()))
-            })?;
+        if content.text == before.text {
+            return Ok(content);
+        }
+        match &self.place {
+            Place::File(path) => replace_alike(path, content.text.as_bytes()).map_err(|error| {
+                Failure::new(format!("cannot write {}: {error}", path.display()))
+            })?,
+            Place::Fleet(fleet) => fleet.write(&content.text)?,
         }
         Ok(content)
     }
 
     fn parse(&self, text: String) -> Result<Content, Failure> {
         let mut problems = Problems::default();
-        let overrides = Overrides::parse(&self.path.display().to_string(), &text, &mut problems);
+        let overrides = Overrides::parse(&self.name(), &text, &mut problems);
         if problems.has_errors() {
             print(&problems);
             return Err(Failure::new(format!(
                 "nothing is changed until {} is correct",
-                self.path.display()
+                self.name()
             )));
         }
         Ok(Content { text, overrides })

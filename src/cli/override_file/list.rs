@@ -29,16 +29,20 @@ struct OverrideInfo<'o> {
 }
 
 pub(super) fn list(args: &ListArgs, config: &Path, now: Timestamp) -> Result<(), Failure> {
+    if args.fleet {
+        let all = OverridesFile::of(config, true)?;
+        return print(args, &all.read()?.overrides, &all.fleets, &all.name(), now);
+    }
     match OverridesFile::source(config)? {
-        // Those that a server would take, which may be others than it has in force.
-        (FeedSource::Url(url), fleets) => {
-            let loaded = Offline::load(config, now)?.loaded;
-            print(args, &loaded.overrides.overrides, &fleets, &url, now)
-        }
         (FeedSource::File(path), fleets) => {
             let name = path.display().to_string();
-            let file = OverridesFile { path, fleets };
+            let file = OverridesFile::in_file(path, fleets);
             print(args, &file.read()?.overrides, &file.fleets, &name, now)
+        }
+        // Those that a server would take, which may be others than it has in force.
+        (remote, fleets) => {
+            let loaded = Offline::load(config, now)?.loaded;
+            print(args, &loaded.overrides.overrides, &fleets, &remote.to_string(), now)
         }
     }
 }

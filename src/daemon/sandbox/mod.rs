@@ -70,7 +70,7 @@ fn allowed(loaded: &Loaded) -> Allowed {
     if let Some(state) = &loaded.state {
         allowed.also_writes(resolved(state));
     }
-    for source in loaded.feeds.iter().chain(&loaded.overrides.url) {
+    for source in loaded.feeds.iter().chain(&loaded.overrides.remote) {
         resolver::allow(&mut allowed, source, &loaded.roots);
     }
     for primary in loaded.transferred.iter().flat_map(|zone| &zone.primaries) {
@@ -93,7 +93,8 @@ fn followed(loaded: &Loaded) -> impl Iterator<Item = PathBuf> {
         loaded.cookie_secrets.path.clone(),
         loaded.admin_token.clone(),
     ];
-    feeds.chain(named.into_iter().flatten()).chain(loaded.supply.watched())
+    let nats = loaded.nats.iter().flat_map(|place| place.files().cloned());
+    feeds.chain(named.into_iter().flatten()).chain(nats).chain(loaded.supply.watched())
 }
 
 fn resolved(path: &Path) -> PathBuf {

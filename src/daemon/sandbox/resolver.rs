@@ -19,9 +19,11 @@ const LIBRARIES: [&str; 5] = ["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/
 
 /// Allows what fetching from this source takes; nothing for a file.
 pub(super) fn allow(allowed: &mut Allowed, source: &FeedSource, roots: &TrustedRoots) {
-    let Some(server) = source.server() else { return };
-    allowed.connect(server.port);
-    if server.has_name {
+    let servers = source.servers();
+    for server in &servers {
+        allowed.connect(server.port);
+    }
+    if servers.iter().any(|server| server.has_name) {
         allowed.connect(DNS);
         for place in RESOLVER.iter().flat_map(|file| places(Path::new(file))) {
             allowed.read(place);
@@ -30,7 +32,11 @@ pub(super) fn allow(allowed: &mut Allowed, source: &FeedSource, roots: &TrustedR
             allow_directory(allowed, Path::new(directory));
         }
     }
-    if server.is_secure && *roots == TrustedRoots::System {
+    let needs_system = match source.nats() {
+        Some(place) => !place.has_own_authorities(),
+        None => *roots == TrustedRoots::System,
+    };
+    if needs_system && servers.iter().any(|server| server.is_secure) {
         allow_certificates(allowed);
     }
 }

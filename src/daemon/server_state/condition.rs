@@ -29,7 +29,7 @@ impl ServerState {
             database_usable: (self.loaded.countries.path.as_ref())
                 .map(|_| self.countries.complaint().is_none()),
             not_taken: self.not_taken(),
-            overrides_source: self.overrides.url().map(ToString::to_string),
+            overrides_source: self.overrides.remote_source().map(ToString::to_string),
             overrides_serial: self.overrides.document().map(|(_, document)| document.serial),
             overrides_usable: self.overrides.is_usable(),
             overrides_refusals: self.overrides.remote().refusals().clone(),
@@ -58,7 +58,7 @@ impl ServerState {
             is_overdue(Overdue::Feed).then(|| "the feed is older than max-age".to_owned()),
             is_overdue(Overdue::RecordFile)
                 .then(|| "the record in `record-file` is older than max-age".to_owned()),
-            (self.overrides.url().is_some() && self.overrides.document().is_none())
+            (self.overrides.has_url() && self.overrides.document().is_none())
                 .then(|| "no overrides came from the URL of `overrides`".to_owned()),
             self.release.errors().first().cloned(),
             no_record.then(|| "no release: there is no record".to_owned()),
@@ -77,8 +77,10 @@ impl ServerState {
             let in_force = self.feed_meanwhile();
             format!("feed {serial} is held back, as it takes away {takes_away}; {in_force}")
         });
-        let unread = self.overrides.url().filter(|_| {
-            self.overrides.document().is_none() && self.overrides.remote().complaint().is_none()
+        let unread = self.overrides.remote_source().filter(|_| {
+            self.overrides.has_url()
+                && self.overrides.document().is_none()
+                && self.overrides.remote().complaint().is_none()
         });
         let unread = unread.map(|source| {
             let meanwhile = self.overrides.meanwhile(self.publisher.published());

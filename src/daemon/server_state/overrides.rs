@@ -1,4 +1,4 @@
-//! Overrides by URL, while the server runs.
+//! Overrides by URL or through NATS, while the server runs.
 
 use jiff::Timestamp;
 
@@ -24,9 +24,9 @@ impl ServerState {
         taken != TakenOverrides::Undecided
     }
 
-    /// Takes over the overrides of the configured URL that an earlier run has kept.
+    /// Takes over the overrides of the configured remote source that an earlier run has kept.
     pub(super) fn resume_overrides(&mut self) {
-        let Some(source) = self.loaded.overrides.url.clone() else { return };
+        let Some(source) = self.loaded.overrides.remote.clone() else { return };
         let keys = self.loaded.config.feed.public_key.as_ref();
         if let Some(kept) = self.state_directory.overrides(&source.to_string(), keys) {
             self.overrides.resume(source, kept);

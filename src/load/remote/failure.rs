@@ -73,9 +73,19 @@ pub enum FetchFailure {
     Encoding(String),
     /// The response is not valid HTTP.
     Protocol(String),
+    /// NATS cannot be used, or has no document that can.
+    Nats {
+        /// The label of metrics.
+        reason: &'static str,
+        /// What is wrong, for people.
+        what: String,
+    },
     /// The system failed in another way.
     System(String),
 }
+
+/// The reason that NATS has no such document.
+pub(crate) const ABSENT: &str = "absent";
 
 impl FetchError {
     /// The label of metrics for this failure, which never changes.
@@ -97,8 +107,16 @@ impl FetchError {
             FetchFailure::Cut => "cut",
             FetchFailure::Encoding(_) => "encoding",
             FetchFailure::Protocol(_) => "protocol",
+            FetchFailure::Nats { reason, .. } => reason,
             FetchFailure::System(_) => "system",
         }
+    }
+}
+
+impl FetchError {
+    /// Whether the source works, and has no such document.
+    pub fn is_absence(&self) -> bool {
+        matches!(&self.failure, FetchFailure::Nats { reason, .. } if *reason == ABSENT)
     }
 }
 
@@ -223,6 +241,7 @@ impl fmt::Display for FetchFailure {
             ),
             Self::Encoding(what) => write!(f, "it comes as {what}; expected plain or gzip"),
             Self::Protocol(error) => write!(f, "that is no HTTP: {error}"),
+            Self::Nats { what, .. } => f.write_str(what),
             Self::System(error) => f.write_str(error),
         }
     }

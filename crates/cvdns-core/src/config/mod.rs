@@ -14,6 +14,7 @@ mod geoip;
 pub mod keys;
 mod log;
 mod monitor;
+mod nats;
 mod rate_limit;
 mod record;
 mod restart;
@@ -46,6 +47,7 @@ pub use feed::Feed;
 pub use geoip::Geoip;
 pub use log::Log;
 pub use monitor::Monitor;
+pub use nats::Nats;
 pub use record::Record;
 pub use restart::waiting_for_restart;
 pub use secondary_address::SecondaryAddress;
@@ -72,6 +74,8 @@ pub struct Config {
     pub geoip: Geoip,
     /// Where the feed comes from.
     pub feed: Feed,
+    /// Servers of NATS that carry feed and overrides too; `None` without any.
+    pub nats: Option<Nats>,
     /// The version record.
     pub record: Record,
     /// The listener for metrics, state and commands.
@@ -134,7 +138,9 @@ impl Config {
         let zones = zones(&mut root);
         let geoip = Geoip::read(root.table(&keys::GEOIP));
         let feed = Feed::read(root.table(&keys::FEED));
-        let record = Record::read(root.table(&keys::RECORD), !feed.sources.is_empty());
+        let nats = Nats::read(root.table(&keys::NATS), feed.public_key.is_some());
+        let has_feed = nats.is_some() || !feed.sources.is_empty();
+        let record = Record::read(root.table(&keys::RECORD), has_feed);
         let admin = Admin::read(root.table(&keys::ADMIN));
         let rate_limit = rate_limit::read(root.table(&keys::RATE_LIMIT));
         let cookies = Cookies::read(root.table(&keys::COOKIES));
@@ -151,6 +157,7 @@ impl Config {
             zones,
             geoip,
             feed,
+            nats,
             record,
             admin,
             rate_limit,

@@ -11,6 +11,7 @@ pub mod feed;
 pub mod geoip;
 pub mod log;
 pub mod monitor;
+pub mod nats;
 pub mod rate_limit;
 pub mod record;
 pub mod server;
@@ -32,6 +33,7 @@ pub static ROOT: Section = Section {
         &ZONE,
         &GEOIP,
         &FEED,
+        &NATS,
         &RECORD,
         &ADMIN,
         &RATE_LIMIT,
@@ -95,6 +97,10 @@ pub static GEOIP: Key<SubTable, Optional> =
 /// `[feed]`.
 pub static FEED: Key<SubTable, Optional> =
     section("feed", &feed::SECTION, "Where the state of the mirrors and the release come from.");
+
+/// `[nats]`.
+pub static NATS: Key<SubTable, Optional> =
+    section("nats", &nats::SECTION, "Feed and overrides through NATS.");
 
 /// `[record]`.
 pub static RECORD: Key<SubTable, Optional> =

@@ -1,0 +1,88 @@
+//! The overrides of all servers, which come through NATS.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use crate::cli::nats::missing;
+use crate::cli::output::Failure;
+use crate::cli::problems::print;
+use crate::load::{self, NatsDocument, NatsPlace, NatsPublishing};
+use crate::publishing::{Outcome, publish};
+use cvdns_core::health::Keys;
+use cvdns_core::problem::Problems;
+use cvdns_monitor::Signer;
+
+/// The overrides of all servers.
+pub(super) struct FleetOverrides {
+    place: NatsPlace,
+    keys: Keys,
+    /// Signs what is written; an error if there is no key, which only whoever writes needs.
+    signer: Result<Signer, String>,
+}
+
+impl FleetOverrides {
+    /// Those of the place that a configuration names.
+    pub(super) fn of(config: &Path) -> Result<Self, Failure> {
+        let mut problems = Problems::default();
+        let read = load::nats_publishing(config, &mut problems);
+        let Some(read) = read.filter(|_| !problems.has_errors()) else {
+            print(&problems);
+            return Err(Failure::new("correct this, or name another configuration with --config"));
+        };
+        let NatsPublishing { place, keys, secret_key, .. } = read;
+        let place = place.ok_or_else(|| missing(config))?;
+        let keys = keys.ok_or_else(|| {
+            Failure::new("servers would refuse the overrides: write `public-key` in [feed]")
+        })?;
+        let signer = match secret_key {
+            Some(path) => Signer::load(&path),
+            None => Err("the overrides of all servers have to be signed: write `secret-key` in \
+                         [monitor]"
+                .to_owned()),
+        };
+        Ok(Self { place, keys, signer })
+    }
+
+    /// What they are called.
+    pub(super) fn name(&self) -> String {
+        format!("the overrides of all servers in {}", self.place)
+    }
+
+    /// The text that is published; where there is none yet, one without overrides. Its serial is
+    /// the Unix time, so that it is above any that a lost store had.
+    pub(super) fn read(&self) -> Result<String, Failure> {
+        let Some((octets, signature)) =
+            self.place.read(NatsDocument::Overrides).map_err(Failure::new)?
+        else {
+            return Ok(format!("serial = {}\n", Timestamp::now().as_second()));
+        };
+        self.keys.verify(&octets, signature.as_deref()).map_err(|error| {
+            Failure::new(format!("{} are not to be trusted: {error}", self.name()))
+        })?;
+        String::from_utf8(octets)
+            .map_err(|_| Failure::new(format!("{} are no UTF-8 text", self.name())))
+    }
+
+    /// Signs and publishes a text, unless another one was published meanwhile.
+    pub(super) fn write(&self, text: &str) -> Result<(), Failure> {
+        let signer = self.signer.as_ref().map_err(Failure::new)?;
+        let comment = format!("timestamp:{}", Timestamp::now().as_second());
+        let signature = signer.sign(text.as_bytes(), &comment).map_err(Failure::new)?;
+        let (octets, signature) = (text.as_bytes().to_vec(), Some(signature.into_bytes()));
+        let outcome = publish(&self.place, &self.keys, NatsDocument::Overrides, octets, signature);
+        match outcome.map_err(Failure::new)? {
+            Outcome::Published | Outcome::Same => Ok(()),
+            Outcome::Refused(why) => Err(Failure::new(format!(
+                "nothing is changed: {why}; somebody else has just changed them, so look at them \
+                 (`cvdns override list --fleet`) and try again"
+            ))),
+        }
+    }
+}
+
+impl std::fmt::Debug for FleetOverrides {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.name())
+    }
+}

@@ -1,0 +1,97 @@
+//! Follows feed and overrides through NATS, over one connection, and hands them on as what was
+//! fetched.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc::{Sender, channel};
+use tracing::{debug, error};
+
+pub(super) use cvdns_nats::Following;
+use cvdns_nats::{Error, KeyName, Update, follow};
+
+use super::feed_poller::{FeedPoller, FetchResult};
+use crate::load::remote::{ABSENT, FetchError, FetchFailure, Fetched, FetchedPart};
+use crate::load::{Loaded, NatsDocument};
+
+/// What is followed.
+#[derive(Default)]
+pub(super) struct Carried {
+    /// `None` if the feed does not come through NATS.
+    pub feed: Option<FeedPoller>,
+    /// `None` if overrides do not.
+    pub overrides: Option<FeedPoller>,
+}
+
+/// The documents that are followed.
+const DOCUMENTS: [NatsDocument; 2] = [NatsDocument::Feed, NatsDocument::Overrides];
+
+/// Follows what the configuration has come through NATS.
+pub(super) fn start(loaded: &Loaded) -> Carried {
+    let Some(place) = &loaded.nats else { return Carried::default() };
+    let keys = DOCUMENTS.iter().map(|document| document.key()).collect();
+    // Room for one result of each: what is told next waits until the last one was taken over.
+    let [(feed, feeds), (overrides, of_overrides)] = [channel(1), channel(1)];
+    let sinks = Sinks([feed, overrides]);
+    let interval = loaded.config.feed.interval;
+    let started = follow("cvdns-nats", place.settings.clone(), keys, interval, move |update| {
+        sinks.tell(update);
+    });
+    match started {
+        Ok(following) => {
+            let following = Arc::new(following);
+            Carried {
+                feed: Some(FeedPoller::of_nats(feeds, following.clone())),
+                overrides: Some(FeedPoller::of_nats(of_overrides, following)),
+            }
+        }
+        Err(error) => {
+            error!(
+                error = %error,
+                "no thread cvdns-nats, which follows {place}: {error}; SIGHUP tries again"
+            );
+            Carried::default()
+        }
+    }
+}
+
+/// Where results go: those of each document.
+struct Sinks([Sender<FetchResult>; 2]);
+
+impl Sinks {
+    fn tell(&self, update: Update) {
+        match update {
+            Update::Document { key, document, .. } => {
+                let (octets, signature) = (document.octets, document.signature);
+                self.tell_of(Some(&key), &Ok(Fetched::New { octets, signature }));
+            }
+            Update::Same { key } => self.tell_of(Some(&key), &Ok(Fetched::NotModified)),
+            Update::Absent { key } => {
+                let what = format!("there is no {key} in the bucket yet");
+                self.tell_of(Some(&key), &failure(ABSENT, what));
+            }
+            Update::Refused { key, refusal } => {
+                self.tell_of(Some(&key), &failure(refusal.label(), refusal.to_string()));
+            }
+            Update::Connected { server } => debug!(server, "connected to {server}"),
+            Update::Unavailable { key, error } => self.tell_of(key.as_ref(), &of_error(&error)),
+        }
+    }
+
+    /// Hands a result on; without a document, to all. Nobody may be there any more.
+    fn tell_of(&self, key: Option<&KeyName>, result: &FetchResult) {
+        for (document, sender) in DOCUMENTS.iter().zip(&self.0) {
+            if key.is_none_or(|key| key.as_str() == document.name()) {
+                let _ = sender.blocking_send(result.clone());
+            }
+        }
+    }
+}
+
+fn of_error(error: &Error) -> FetchResult {
+    failure(error.kind().label(), error.to_string())
+}
+
+fn failure(reason: &'static str, what: String) -> FetchResult {
+    let failure = FetchFailure::Nats { reason, what };
+    Err(FetchError { part: FetchedPart::Document, failure })
+}

@@ -1,0 +1,24 @@
+//! What stands in for following NATS in a build without the feature `nats`.
+
+use super::feed_poller::FeedPoller;
+use crate::load::Loaded;
+
+/// What is followed: nothing.
+#[derive(Default)]
+pub(super) struct Carried {
+    pub feed: Option<FeedPoller>,
+    pub overrides: Option<FeedPoller>,
+}
+
+/// What follows NATS: there is none.
+pub(super) enum Following {}
+
+impl Following {
+    pub(super) fn refetch(&self) {
+        match *self {}
+    }
+}
+
+pub(super) fn start(_: &Loaded) -> Carried {
+    Carried::default()
+}

@@ -1,0 +1,143 @@
+//! Where in NATS documents are: what `[nats]` says, checked.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cvdns_core::config::{Config, Nats};
+use cvdns_core::health::MAX_FEED_SIZE;
+use cvdns_core::problem::{Location, Problems};
+use cvdns_io::beside;
+use cvdns_nats::{Bucket, Key, KeyName, ServerUrl, Settings};
+
+use super::PlacedPath;
+use super::overrides::MAX_OVERRIDES;
+use super::source::FeedServer;
+
+/// Where in NATS documents are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NatsPlace {
+    /// How the servers are reached.
+    pub settings: Settings,
+}
+
+/// A document that is carried through NATS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NatsDocument {
+    /// The feed, with its signature.
+    Feed,
+    /// The overrides of all servers, with their signature.
+    Overrides,
+}
+
+/// The octets of a document, and its signature if it has one.
+pub(super) type CarriedDocument = (Vec<u8>, Option<Vec<u8>>);
+
+/// The longest wait for a document by commands, which somebody waits for.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl NatsPlace {
+    /// The place that a configuration names; `None` if it names none. What is wrong with it is
+    /// noted.
+    pub(super) fn of(path: &Path, config: &Config, problems: &mut Problems) -> Option<Self> {
+        let Nats { servers, credentials, ca_file, bucket } = config.nats.as_ref()?;
+        let mut read = Vec::new();
+        for server in servers {
+            match server.value.parse::<ServerUrl>() {
+                Ok(url) => read.push(url),
+                Err(error) => {
+                    let what = format!("\"{}\": {error}", server.value);
+                    let help = "write \"tls://HOST:4222\", or \"nats://HOST:4222\" without TLS";
+                    problems.error(server.location.clone(), what, help);
+                }
+            }
+        }
+        if read.is_empty() {
+            return None;
+        }
+        if let Some(named) = ca_file.as_ref().filter(|_| !read.iter().any(ServerUrl::is_tls)) {
+            let what = "`ca-file` has no effect on servers without TLS";
+            let help = "take it out, or write tls:// before the servers";
+            problems.warning(named.location.clone(), what, help);
+        }
+        let bucket = match bucket.value.parse::<Bucket>() {
+            Ok(bucket) => bucket,
+            Err(error) => {
+                let what = format!("`bucket`: \"{}\": {error}", bucket.value);
+                problems.error(bucket.location.clone(), what, "write a name such as \"cvdns\"");
+                return None;
+            }
+        };
+        let mut file = |named: &PlacedPath| {
+            let file = beside(path, &named.value);
+            check_readable(&file, &named.location, problems);
+            file
+        };
+        let credentials = credentials.as_ref().map(&mut file);
+        let ca_file = ca_file.as_ref().map(file);
+        let name = config.server.nsid.clone().unwrap_or_else(|| "cvdns".to_owned());
+        Some(Self { settings: Settings { servers: read, credentials, ca_file, bucket, name } })
+    }
+
+    /// The servers that are connected to.
+    pub(super) fn servers(&self) -> Vec<FeedServer> {
+        let of = |url: &ServerUrl| FeedServer {
+            port: url.port(),
+            has_name: url.host().parse::<std::net::IpAddr>().is_err(),
+            is_secure: url.is_tls(),
+        };
+        self.settings.servers.iter().map(of).collect()
+    }
+
+    /// The files that are read at each connect.
+    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.settings.credentials.iter().chain(&self.settings.ca_file)
+    }
+
+    /// Whether a file names the authorities that may certify servers, and not the system.
+    pub fn has_own_authorities(&self) -> bool {
+        self.settings.ca_file.is_some()
+    }
+
+    /// Gets a document once, with its signature; `None` if there is none yet.
+    ///
+    /// # Errors
+    /// When it cannot be had.
+    pub fn read(&self, document: NatsDocument) -> Result<Option<CarriedDocument>, String> {
+        let read = cvdns_nats::read(&self.settings, &document.key(), COMMAND_TIMEOUT);
+        let read = read.map_err(|error| format!("cannot read {self}: {error}"))?;
+        Ok(read.map(|document| (document.octets, document.signature)))
+    }
+}
+
+impl NatsDocument {
+    /// Its name in the bucket.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Feed => "feed",
+            Self::Overrides => "overrides",
+        }
+    }
+
+    /// The key under which it is in the bucket.
+    pub fn key(self) -> Key {
+        match self {
+            Self::Feed => Key { name: KeyName::constant("feed"), limit: MAX_FEED_SIZE },
+            Self::Overrides => Key { name: KeyName::constant("overrides"), limit: MAX_OVERRIDES },
+        }
+    }
+}
+
+fn check_readable(file: &Path, location: &Location, problems: &mut Problems) {
+    if let Err(error) = std::fs::File::open(file) {
+        let what = format!("cannot read {}: {error}", file.display());
+        problems.error(location.clone(), what, "write the path of a file that the server can read");
+    }
+}
+
+impl fmt::Display for NatsPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let servers: Vec<String> = self.settings.servers.iter().map(ToString::to_string).collect();
+        write!(f, "{} (bucket {})", servers.join(" "), self.settings.bucket)
+    }
+}
