@@ -2,6 +2,8 @@
 //! NATS was killed. The followers are tasks over the code that servers run.
 //!
 //! `cargo run --release -p cvdns-nats --example fan_out -- [FOLLOWERS] [OCTETS] [ROUNDS]`
+//!
+//! With `0` followers, what one costs that follows on a thread of its own and hears nothing.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::path::{Path, PathBuf};
@@ -23,6 +25,9 @@ fn main() {
     let octets = numbers.next().unwrap_or(150_000);
     let rounds = numbers.next().unwrap_or(10);
     let mut server = Server::start();
+    if followers == 0 {
+        return idle(&server.settings());
+    }
     set_up(&server.settings(), &Plan::default(), PATIENCE).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (sender, heard) = channel();
@@ -61,6 +66,40 @@ fn main() {
         stored.as_millis(),
         returned.elapsed().as_millis()
     );
+}
+
+fn idle(settings: &Settings) {
+    const WATCHED: Duration = Duration::from_secs(60);
+    set_up(settings, &Plan::default(), PATIENCE).unwrap();
+    let before = resident();
+    let (sender, heard) = channel();
+    let interval = Duration::from_secs(30);
+    let sink = move |update| drop(sender.send(update));
+    let _following =
+        cvdns_nats::follow("cvdns-nats", settings.clone(), vec![key()], interval, sink).unwrap();
+    heard.recv_timeout(PATIENCE).expect("a connection");
+    let used = cpu();
+    std::thread::sleep(WATCHED);
+    println!(
+        "a follower that hears nothing: {} ms of CPU in {} s, {} kB of memory",
+        (cpu() - used) * 10,
+        WATCHED.as_secs(),
+        resident() - before
+    );
+}
+
+/// The CPU time of this process in hundredths of a second (proc(5), fields 14 and 15).
+fn cpu() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let after = text.rsplit(')').next().unwrap();
+    after.split_whitespace().skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum()
+}
+
+/// Its memory in kB.
+fn resident() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
 }
 
 async fn follow(settings: Settings, heard: Sender<usize>) {
