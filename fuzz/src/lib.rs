@@ -34,6 +34,7 @@ pub mod list;
 pub mod master;
 pub mod mirror;
 pub mod name;
+pub mod nats;
 pub mod overrides;
 pub mod release;
 pub mod respond;
@@ -50,7 +51,7 @@ pub mod zone;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 33] = [
+pub const TARGETS: [Target; 34] = [
     ("abuse", abuse::run),
     ("compile", compile::run),
     ("config", config::run),
@@ -73,6 +74,7 @@ pub const TARGETS: [Target; 33] = [
     ("master", master::run),
     ("mirror", mirror::run),
     ("name", name::run),
+    ("nats", nats::run),
     ("overrides", overrides::run),
     ("release", release::run),
     ("respond", respond::run),

@@ -37,7 +37,8 @@ impl Backoff {
 /// together for ever.
 pub(crate) fn varied(interval: Duration) -> Duration {
     let tenth = interval / 10;
-    (interval - tenth).saturating_add((tenth / 32_768).saturating_mul(random().into()))
+    let least = interval.saturating_sub(tenth);
+    least.saturating_add((tenth / 32_768).saturating_mul(random().into()))
 }
 
 /// A random number: the standard library seeds its hash tables with random numbers of the system.

@@ -46,9 +46,14 @@ impl Blocking {
         &self.settings
     }
 
+    /// When an undertaking that begins now must have ended.
+    pub(crate) fn deadline(&self) -> Instant {
+        Instant::now() + self.time
+    }
+
     /// Connects, unless that was done and still holds.
     pub(crate) fn connect(&mut self) -> Result<(), Error> {
-        self.until(self.time, async |_, _| Ok(()))
+        self.perform(async |_, _| Ok(()))
     }
 
     /// Does something over the connection. Failures that pass are tried again, over a new
@@ -57,15 +62,15 @@ impl Blocking {
         &mut self,
         work: impl AsyncFnMut(&Connection, Duration) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        self.until(self.time, work)
+        self.perform_until(self.deadline(), work)
     }
 
-    fn until<T>(
+    /// The same, as a part of an undertaking that must have ended by then.
+    pub(crate) fn perform_until<T>(
         &mut self,
-        time: Duration,
+        deadline: Instant,
         mut work: impl AsyncFnMut(&Connection, Duration) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let deadline = Instant::now() + time;
         let Self { settings, open, runtime, .. } = self;
         let Some(runtime) = runtime else { return Err(no_runtime()) };
         runtime.block_on(async {
@@ -97,14 +102,13 @@ async fn attempt<T>(
     if open.as_mut().is_some_and(Open::has_ended) {
         *open = None;
     }
-    let open = match open {
-        Some(open) => open,
-        None => {
-            let connecting = tokio::time::timeout(left, Connection::open(settings));
-            let connection = connecting.await.map_err(late)??;
-            let notices = connection.notices();
-            open.insert(Open { connection, notices })
-        }
+    let open = if let Some(open) = open {
+        open
+    } else {
+        let connecting = tokio::time::timeout(left, Connection::open(settings));
+        let connection = connecting.await.map_err(late)??;
+        let notices = connection.notices();
+        open.insert(Open { connection, notices })
     };
     work(&open.connection, left.min(REQUEST_TIMEOUT)).await
 }

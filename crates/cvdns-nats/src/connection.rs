@@ -181,9 +181,7 @@ fn connect_error(error: &ConnectError) -> Error {
     let mut is_tls = error.kind() == ConnectErrorKind::Tls;
     let mut source = error.source();
     while let Some(inner) = source {
-        let cause = inner.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        is_tls |=
-            inner.is::<rustls::Error>() || cause.is_some_and(|cause| cause.is::<rustls::Error>());
+        is_tls |= is_of_tls(inner);
         // Each layer repeats what is below it, or adds nothing.
         what = inner.to_string();
         source = inner.source();
@@ -197,6 +195,13 @@ fn connect_error(error: &ConnectError) -> Error {
         _ => ErrorKind::Unreachable,
     };
     Error::new(kind, excerpt(&what, MAX_SAID))
+}
+
+/// Whether an error is one of TLS, or one of input and output with such a cause.
+fn is_of_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    let cause = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    error.is::<rustls::Error>()
+        || cause.is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
 }
 
 fn request_error(error: &async_nats::RequestError) -> Error {

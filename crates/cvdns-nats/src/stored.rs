@@ -10,6 +10,8 @@ use super::refusal::Refusal;
 pub(crate) struct Stored {
     /// The number that JetStream gave it. Without one, the message did not come from there.
     pub revision: Option<u64>,
+    /// When JetStream stored it, as its text. A store that was lost gives the same numbers again.
+    pub moment: Option<String>,
     /// What it says.
     pub content: Content,
 }
@@ -25,6 +27,9 @@ pub(crate) enum Content {
 
 /// The number of the message (NATS ADR-31, and of a message that is published again).
 const SEQUENCE: &str = "Nats-Sequence";
+const MOMENT: &str = "Nats-Time-Stamp";
+/// Most octets of a moment that are kept.
+const MAX_MOMENT: usize = 64;
 const OPERATION: &str = "KV-Operation";
 const MARKER: &str = "Nats-Marker-Reason";
 
@@ -41,7 +46,8 @@ impl Stored {
             let signatures = signatures.map(async_nats::HeaderValue::as_str);
             Content::Document(Document::decode(&message.payload, signatures, limit))
         };
-        Self { revision: revision(message), content }
+        let moment = one(headers, MOMENT).filter(|moment| moment.len() <= MAX_MOMENT);
+        Self { revision: revision(message), moment: moment.map(str::to_owned), content }
     }
 }
 

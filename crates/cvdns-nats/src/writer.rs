@@ -5,7 +5,6 @@ use std::time::Duration;
 use async_nats::HeaderMap;
 
 use super::blocking::Blocking;
-use super::connection::Connection;
 use super::document::{Document, SIGNATURE_HEADER};
 use super::error::{Error, ErrorKind};
 use super::exchange;
@@ -96,32 +95,35 @@ impl Writer {
         if let Some(signature) = packed.signature {
             headers.insert(SIGNATURE_HEADER, signature);
         }
-        let mut conflicts = 0;
-        self.blocking.perform(async |connection, time| {
-            loop {
-                let message = exchange::get(connection, &bucket, &key.name, time).await?;
-                let stored = message.map(|message| Stored::read(&message, key.limit));
-                match judged(stored.as_ref(), &mut judge) {
-                    Verdict::Newer => {}
-                    Verdict::Same => return Ok(Published::Same),
-                    Verdict::Refuse(why) => return Ok(Published::Refused { why }),
-                }
-                let expected = stored.and_then(|stored| stored.revision).unwrap_or(0);
-                let put = send(connection, &subject, &headers, &packed.payload, expected, time);
-                match put.await {
-                    Ok(revision) => return Ok(Published::Published { revision }),
-                    Err(error) if error.kind() == ErrorKind::Conflict => conflicts += 1,
-                    Err(error) => return Err(error),
-                }
-                if conflicts >= MAX_CONFLICTS {
-                    let what =
-                        format!("others published each of {conflicts} times that this was tried");
-                    return Err(Error::new(ErrorKind::Conflict, what));
-                }
+        let deadline = self.blocking.deadline();
+        for conflicts in 0..MAX_CONFLICTS {
+            if conflicts > 0 {
                 // A replica that answers may be behind by a moment.
-                tokio::time::sleep(Duration::from_millis(20 << conflicts)).await;
+                std::thread::sleep(Duration::from_millis(20 << conflicts));
             }
-        })
+            let message = self.blocking.perform_until(deadline, async |connection, time| {
+                exchange::get(connection, &bucket, &key.name, time).await
+            })?;
+            let stored = message.map(|message| Stored::read(&message, key.limit));
+            match judged(stored.as_ref(), &mut judge) {
+                Verdict::Newer => {}
+                Verdict::Same => return Ok(Published::Same),
+                Verdict::Refuse(why) => return Ok(Published::Refused { why }),
+            }
+            let expected = stored.and_then(|stored| stored.revision).unwrap_or(0);
+            let put = self.blocking.perform_until(deadline, async |connection, time| {
+                let (headers, payload) = (headers.clone(), packed.payload.clone());
+                exchange::put(connection, &subject, headers, payload, expected, time).await
+            });
+            match put {
+                Ok(revision) => return Ok(Published::Published { revision }),
+                // Another one was first, or the answer to an earlier attempt was lost.
+                Err(error) if error.kind() == ErrorKind::Conflict => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let what = format!("others published each of {MAX_CONFLICTS} times that this was tried");
+        Err(Error::new(ErrorKind::Conflict, what))
     }
 }
 
@@ -131,15 +133,4 @@ fn judged(stored: Option<&Stored>, judge: &mut impl FnMut(Last<'_>) -> Verdict) 
         Some(Content::Document(Ok(document))) => Last::Document(document),
         Some(Content::Document(Err(refusal))) => Last::Refused(*refusal),
     })
-}
-
-async fn send(
-    connection: &Connection,
-    subject: &str,
-    headers: &HeaderMap,
-    payload: &[u8],
-    expected: u64,
-    time: Duration,
-) -> Result<u64, Error> {
-    exchange::put(connection, subject, headers.clone(), payload.to_vec(), expected, time).await
 }
