@@ -10,6 +10,7 @@ mod api;
 mod change;
 mod connections;
 mod counted;
+pub mod encrypted_status;
 mod feed;
 mod foresight;
 mod listener;
@@ -55,8 +56,8 @@ pub use process::ProcessStats;
 pub use serving::AdminServing;
 pub use signing::SigningCondition;
 pub use view::{
-    Access, NotifyCounts, OperatorRequest, ReloadOutcome, SecretsCondition, ServerCondition,
-    ServerView, TransferredCondition,
+    Access, EncryptedView, NotifyCounts, OperatorRequest, ReloadOutcome, SecretsCondition,
+    ServerCondition, ServerView, TransferredCondition,
 };
 
 /// The bound admin listener.

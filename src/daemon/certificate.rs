@@ -51,12 +51,6 @@ impl CertificateFollower {
         Self { followed: loaded.map(Followed::new) }
     }
 
-    /// When the certificate in force expires, in Unix seconds, now and later; `None` without
-    /// encrypted transports.
-    pub fn expiry(&self) -> Option<Arc<AtomicI64>> {
-        self.in_force().map(CertificateInForce::expiry)
-    }
-
     /// The certificate in force, for listeners; `None` without encrypted transports.
     pub fn in_force(&self) -> Option<&CertificateInForce> {
         self.followed.as_ref().map(|followed| &followed.in_force)

@@ -1,4 +1,5 @@
-//! DNS over TLS, QUIC and HTTPS before real clients: kdig, dig, curl, and Unbound as a resolver.
+//! DNS over TLS, QUIC and HTTPS before real clients: kdig, dig, curl, and Unbound and Knot Resolver
+//! as resolvers. tests/interop/transfer has those who transfer zones.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -154,6 +155,33 @@ fn unbound_resolves_over_tls() {
     fs::write(dir.path().join("unbound.conf"), config).expect("written");
     let mut command: Command = tool_of("unbound", "install unbound");
     command.args(["-d", "-c"]).arg(dir.path().join("unbound.conf"));
+    must_resolve(command, port, dir);
+}
+
+/// Knot Resolver asks the server over TLS, and verifies its certificate.
+#[test]
+fn knot_resolver_resolves_over_tls() {
+    let server = Encrypted::start();
+    let (dir, port) = (tempfile::tempdir().expect("a directory"), ports::free());
+    // What it does by itself would ask servers on the Internet.
+    let without = ["ta_update", "ta_signal_query", "priming", "detect_time_skew"];
+    let without = without.map(|module| format!("modules.unload('{module}')\n")).concat();
+    let config = format!(
+        "net.listen('127.0.0.1', {port}, {{ kind = 'dns' }})\n{without}trust_anchors.remove('.')\n\
+         policy.add(policy.suffix(policy.TLS_FORWARD({{{{'127.0.0.1@{}', \
+         hostname='ns1.clam.example', ca_file='{}'}}}}), {{todname('{}')}}))\ncache.size = 10*MB\n",
+        server.dot,
+        server.daemon.path().join("c.pem").display(),
+        fixture::ORIGIN
+    );
+    fs::write(dir.path().join("kresd.conf"), config).expect("written");
+    let mut command = tool_of("kresd", "install knot-resolver");
+    command.args(["-n", "-c"]).arg(dir.path().join("kresd.conf")).arg(dir.path());
+    must_resolve(command, port, dir);
+}
+
+/// Starts a resolver that asks nobody but the server, and asks it.
+fn must_resolve(command: Command, port: u16, dir: tempfile::TempDir) {
     let resolver = resolving(command, port, dir);
     let client = crate::support::client::Client { port: resolver.port };
     let socket = client.udp([127, 0, 0, 1].into());
