@@ -26,6 +26,7 @@ pub mod fetch;
 pub mod fleet;
 pub mod frame;
 pub mod frames;
+pub mod https;
 pub mod incoming;
 pub mod key_files;
 pub mod keys;
@@ -35,6 +36,7 @@ pub mod master;
 pub mod mirror;
 pub mod name;
 pub mod overrides;
+pub mod quic;
 pub mod release;
 pub mod respond;
 pub mod secrets;
@@ -50,7 +52,7 @@ pub mod zone;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 33] = [
+pub const TARGETS: [Target; 35] = [
     ("abuse", abuse::run),
     ("compile", compile::run),
     ("config", config::run),
@@ -65,6 +67,7 @@ pub const TARGETS: [Target; 33] = [
     ("fleet", fleet::run),
     ("frame", frame::run),
     ("frames", frames::run),
+    ("https", https::run),
     ("incoming", incoming::run),
     ("key_files", key_files::run),
     ("keys", keys::run),
@@ -74,6 +77,7 @@ pub const TARGETS: [Target; 33] = [
     ("mirror", mirror::run),
     ("name", name::run),
     ("overrides", overrides::run),
+    ("quic", quic::run),
     ("release", release::run),
     ("respond", respond::run),
     ("secrets", secrets::run),

@@ -76,8 +76,9 @@ impl EncryptedTransport {
             failed => format!("; {} failed", of(*failed, "handshake")),
         };
         format!(
-            "{transport} on {}: {queries} queries, {answered} answered ({} open now){failed}",
+            "{transport} on {}: {}, {answered} answered ({} open now){failed}",
             addresses.join(", "),
+            plural(*queries as usize, "query", "queries"),
             of(*connections, "connection")
         )
     }

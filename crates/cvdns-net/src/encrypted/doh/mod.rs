@@ -82,7 +82,7 @@ impl<M: MakeResponder> EncryptedProtocol for DnsOverHttps<M> {
 /// The exchanges of a connection.
 struct Exchanges<R> {
     client: SocketAddr,
-    /// Exchanges of HTTP/2 are concurrent, but all on one thread at a time.
+    /// Exchanges of HTTP/2 are tasks of their own. They take turns at this, for microseconds each.
     responder: Mutex<R>,
     progress: Arc<Progress>,
     activity: Activity,

@@ -123,7 +123,9 @@ impl<M: MakeResponder> Conversation<M> {
         connection.close(code, b"");
     }
 
-    /// Shakes hands within the time for a first query. `None` if that fails, which is counted.
+    /// Shakes hands within the time for a first query. `None` if that fails, which is counted. Where
+    /// another process goes on, it is finished here: before its end the code of an application would
+    /// reach the client as an error (RFC 9000 section 10.2.3).
     async fn shake_hands(
         &self,
         incoming: Incoming,
@@ -134,7 +136,7 @@ impl<M: MakeResponder> Conversation<M> {
         let handshake = async { incoming.accept().ok()?.await.ok() };
         let result = select! {
             biased;
-            _ = stop.wait_for(|phase| *phase != Phase::Serving) => {
+            _ = stop.wait_for(|phase| *phase == Phase::Stopping) => {
                 add(&tally.stopped, 1);
                 return None;
             }
