@@ -21,8 +21,8 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 NAMES = ["db.de", "db.us", "db.jp", "db.br", "db.local", "database", "current.cvd", "nothing"]
-# Seconds of a run, and its queries over HTTPS.
-SECONDS, REQUESTS = 5, 100_000
+# Seconds of a run, and its queries over HTTPS. All ways have 4 connections; h2load has 20 requests in flight on each.
+SECONDS, REQUESTS = 4, 100_000
 # Seconds until the server must answer.
 PATIENCE = 30
 
@@ -63,10 +63,10 @@ def cpu(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def dnsperf(mode, port, place):
+def dnsperf(mode, port, place, in_flight):
     said = subprocess.run(
         ["dnsperf", "-s", "127.0.0.1", "-p", str(port), "-m", mode, "-d", f"{place}/queries", "-l", str(SECONDS), "-c",
-         "4", "-q", "100"], check=True, capture_output=True, text=True).stdout
+         "4", "-q", str(in_flight)], check=True, capture_output=True, text=True).stdout
     sent, done = (int(re.search(rf"Queries {word}: +(\d+)", said)[1]) for word in ("sent", "completed"))
     if done < sent:
         sys.exit(f"{mode}: {sent - done} of {sent} queries were not answered")
@@ -93,18 +93,22 @@ def main():
             query.write(struct.pack(">6H", 0, 0, 1, 0, 0, 0) + labels + struct.pack(">B2H", 0, 1, 1))
         server, tcp, dot, doh = start(program, place)
         try:
-            ways = [("TCP", lambda: dnsperf("tcp", tcp, place)), ("TLS", lambda: dnsperf("dot", dot, place)),
-                    ("HTTPS", lambda: h2load(doh, place))]
-            costs = {name: [] for name, _ in ways}
+            ways = [("TCP", 4, lambda: dnsperf("tcp", tcp, place, 4)),
+                    ("TLS", 4, lambda: dnsperf("dot", dot, place, 4)),
+                    ("TCP", 100, lambda: dnsperf("tcp", tcp, place, 100)),
+                    ("TLS", 100, lambda: dnsperf("dot", dot, place, 100)),
+                    ("HTTPS", 80, lambda: h2load(doh, place))]
+            costs = {(name, in_flight): [] for name, in_flight, _ in ways}
             for _ in range(rounds):
-                for name, ask in ways:
+                for name, in_flight, ask in ways:
                     before = cpu(server.pid)
                     count = ask()
-                    costs[name].append((cpu(server.pid) - before) / count * 1e6)
-            for name, each in costs.items():
-                ratios = [cost / plain for cost, plain in zip(each, costs["TCP"])]
-                print(f"{name:5} {statistics.median(each):6.2f} µs, {statistics.median(ratios):5.2f} of TCP "
-                      f"({', '.join(f'{cost:.2f}' for cost in each)})")
+                    costs[name, in_flight].append((cpu(server.pid) - before) / count * 1e6)
+            for (name, in_flight), each in costs.items():
+                plain = costs["TCP", 4 if in_flight == 4 else 100]
+                ratios = [cost / of for cost, of in zip(each, plain)]
+                print(f"{name:5} {in_flight:3} in flight {statistics.median(each):6.2f} µs, "
+                      f"{statistics.median(ratios):5.2f} of TCP ({', '.join(f'{cost:.2f}' for cost in each)})")
         finally:
             server.send_signal(signal.SIGTERM)
             server.wait()

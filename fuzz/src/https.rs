@@ -1,8 +1,9 @@
 //! A request of DNS over HTTPS (RFC 8484), as the HTTP library hands it over, and its response.
 //!
-//! Octet 0: bits 0 and 1 the method, bit 2 the path is that of queries, bit 3 the length of the body
-//! is told before, bit 4 the body is one octet longer than a message. Octet 1: the octets of the
-//! body that come at once. Then a line with path and variables, one with the media type, the body.
+//! Octet 0: bits 0 and 1 the method, bit 2 the path is that of queries, bit 3 the length of the
+//! body is told before, bit 4 the body is one octet longer than a message. Octet 1: the octets of
+//! the body that come at once. Then a line with path and variables, one with the media type, the
+//! body.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

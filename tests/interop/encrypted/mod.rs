@@ -138,7 +138,8 @@ fn curl_asks_by_both_versions_of_http() {
     assert_eq!(output(curl.arg(format!("https://127.0.0.1:{}/other", server.doh))), "404");
 }
 
-/// What is no query is refused by the same codes by both versions of HTTP, and the connection goes on.
+/// What is no query is refused by the same codes over both versions of HTTP, and the connection
+/// goes on.
 #[test]
 fn curl_is_told_what_is_wrong_by_both_versions_of_http() {
     let server = Encrypted::start();

@@ -82,8 +82,8 @@ impl Secondary {
         secondary
     }
 
-    /// A secondary that asks on this port of DNS over TLS, and has this authority verify the name of
-    /// its primary.
+    /// A secondary that asks on this port of DNS over TLS, and has this authority verify the name
+    /// of its primary.
     pub(super) fn over_tls(
         program: Program,
         port: u16,

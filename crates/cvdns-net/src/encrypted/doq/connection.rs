@@ -123,9 +123,9 @@ impl<M: MakeResponder> Conversation<M> {
         connection.close(code, b"");
     }
 
-    /// Shakes hands within the time for a first query. `None` if that fails, which is counted. Where
-    /// another process goes on, it is finished here: before its end the code of an application would
-    /// reach the client as an error (RFC 9000 section 10.2.3).
+    /// Shakes hands within the time for a first query. `None` if that fails, which is counted.
+    /// Where another process goes on, it is finished here: before its end the code of an
+    /// application would reach the client as an error (RFC 9000 section 10.2.3).
     async fn shake_hands(
         &self,
         incoming: Incoming,
