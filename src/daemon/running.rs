@@ -74,11 +74,7 @@ impl Daemon {
         // The threads of observers end when the last observer is dropped.
         drop(make);
         let (requests, changes) = mpsc::channel(1);
-        let shown = certificate.in_force().map(|certificate| EncryptedView {
-            addresses: encrypted.clone(),
-            certificate_expiry: certificate.expiry(),
-        });
-        let seen = (threads.dnstap(), process, (cookies.condition().clone(), shown));
+        let seen = (threads.dnstap(), process, followed(&cookies, &certificate, &encrypted));
         let view = view(&state, serving.tallies(), (log, log_level.clone()), seen, requests);
         let keeps_file = takeover.as_ref().is_some_and(|takeover| takeover.is_inherited);
         let serving =
@@ -223,6 +219,19 @@ fn log_stop(counters: &Counters) {
 /// cookies, and encrypted transports with the certificate.
 type Seen = (Arc<DnstapState>, Arc<ProcessStats>, Followed);
 type Followed = (Arc<ArcSwap<SecretsCondition>>, Option<EncryptedView>);
+
+/// What the admin address shows of what followers follow.
+fn followed(
+    cookies: &CookieSecretsFollower,
+    certificate: &CertificateFollower,
+    addresses: &[(Transport, SocketAddr)],
+) -> Followed {
+    let encrypted = certificate.in_force().map(|certificate| EncryptedView {
+        addresses: addresses.to_vec(),
+        certificate_expiry: certificate.expiry(),
+    });
+    (cookies.condition().clone(), encrypted)
+}
 
 /// What the admin address shows.
 fn view(

@@ -144,8 +144,9 @@ fn curl_asks_by_both_versions_of_http() {
 fn curl_is_told_what_is_wrong_by_both_versions_of_http() {
     let server = Encrypted::start();
     let query = Query { id: 0, ..Query::new(NAME, rr::A) }.build();
+    let long = vec![0; 65_536];
     for (name, octets) in
-        [("query", &query[..]), ("text", b"no query"), ("none", b""), ("long", &[0; 65_536])]
+        [("query", &query[..]), ("text", b"no query"), ("none", b""), ("long", &long)]
     {
         fs::write(server.daemon.path().join(name), octets).expect("written");
     }
@@ -169,8 +170,9 @@ fn curl_is_told_what_is_wrong_by_both_versions_of_http() {
             curl.args(["-sS", version, "--cacert", "c.pem", "-o", "/dev/null", "-H", header]);
             curl.args(["-w", "%{http_code}\n", "--data-binary", &format!("@{file}"), &url]);
         }
-        let expected: String = requests.iter().map(|(code, ..)| format!("{code}\n")).collect();
-        assert_eq!(output(&mut curl), expected, "{version}");
+        let said = output(&mut curl);
+        let codes: Vec<&str> = said.lines().collect();
+        assert_eq!(codes, requests.map(|(code, ..)| code), "{version}");
     }
 }
 

@@ -134,7 +134,7 @@ fn over_https(port: u16) -> u64 {
         Ok(0) => return 0,
         Ok(_) => {}
         Err(error) => {
-            assert!(error.kind() == ErrorKind::UnexpectedEof && !all.is_empty(), "{error}")
+            assert!(error.kind() == ErrorKind::UnexpectedEof && !all.is_empty(), "{error}");
         }
     }
     let Response { status, body, .. } = parsed(all);
