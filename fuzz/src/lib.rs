@@ -26,6 +26,7 @@ pub mod fetch;
 pub mod fleet;
 pub mod frame;
 pub mod frames;
+pub mod https;
 pub mod incoming;
 pub mod key_files;
 pub mod keys;
@@ -36,6 +37,7 @@ pub mod mirror;
 pub mod name;
 pub mod nats;
 pub mod overrides;
+pub mod quic;
 pub mod release;
 pub mod respond;
 pub mod secrets;
@@ -51,7 +53,7 @@ pub mod zone;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 34] = [
+pub const TARGETS: [Target; 36] = [
     ("abuse", abuse::run),
     ("compile", compile::run),
     ("config", config::run),
@@ -66,6 +68,7 @@ pub const TARGETS: [Target; 34] = [
     ("fleet", fleet::run),
     ("frame", frame::run),
     ("frames", frames::run),
+    ("https", https::run),
     ("incoming", incoming::run),
     ("key_files", key_files::run),
     ("keys", keys::run),
@@ -76,6 +79,7 @@ pub const TARGETS: [Target; 34] = [
     ("name", name::run),
     ("nats", nats::run),
     ("overrides", overrides::run),
+    ("quic", quic::run),
     ("release", release::run),
     ("respond", respond::run),
     ("secrets", secrets::run),

@@ -56,7 +56,7 @@ fn encode(view: &ServerView, encoder: &mut MetricsEncoder<'_, '_>) -> Result<(),
     encoder.answered(&reclaimer.stats())?;
     encoder.queries(tallies, queries)?;
     encoder.sockets(tallies, &queries.totals(Transport::Udp))?;
-    encoder.certificate(view.certificate_expiry.as_deref())?;
+    encoder.certificate(view.encrypted.as_ref())?;
     encoder.xdp(&tallies.xdp())?;
     encoder.log(log.counts())?;
     encoder.dnstap(dnstap)?;

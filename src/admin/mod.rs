@@ -10,6 +10,7 @@ mod api;
 mod change;
 mod connections;
 mod counted;
+pub mod encrypted_status;
 mod feed;
 mod foresight;
 mod listener;
@@ -56,8 +57,8 @@ pub use process::ProcessStats;
 pub use serving::AdminServing;
 pub use signing::SigningCondition;
 pub use view::{
-    Access, NotifyCounts, OperatorRequest, ReloadOutcome, SecretsCondition, ServerCondition,
-    ServerView, SourceCondition, TransferredCondition,
+    Access, EncryptedView, NotifyCounts, OperatorRequest, ReloadOutcome, SecretsCondition,
+    ServerCondition, ServerView, SourceCondition, TransferredCondition,
 };
 
 /// The bound admin listener.

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::encrypted_status::EncryptedStatus;
 use super::signing::SigningStatus;
 use super::source_status::SourceStatus;
 use super::transferred::TransferredStatus;
@@ -38,6 +39,9 @@ pub struct Status {
     /// The interfaces of `[xdp]`.
     #[serde(default)]
     pub xdp: Vec<XdpInterface>,
+    /// Encrypted transports; `None` without `[tls]`.
+    #[serde(default)]
+    pub encrypted: Option<EncryptedStatus>,
     /// The zone files.
     pub zones: Vec<ZoneStatus>,
     /// The zones that are transferred from primaries.
@@ -260,6 +264,7 @@ impl Status {
             not_ready: condition.not_ready.clone(),
             listen: listening(view),
             xdp: view.tallies.xdp().into_iter().map(XdpInterface::from).collect(),
+            encrypted: view.encrypted.as_ref().map(|of| EncryptedStatus::of(of, &view.tallies)),
             zones: zones(&snapshot),
             transferred: TransferredStatus::all(&condition, now),
             names: snapshot.static_data.nodes.len(),

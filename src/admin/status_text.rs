@@ -41,6 +41,7 @@ pub(crate) fn sections(status: &Status) -> Vec<Section> {
         if status.not_ready.is_empty() { vec!["yes".to_owned()] } else { not_ready.collect() };
     let listen =
         status.listen.iter().map(|on| format!("{}, {}", on.address, of(on.workers, "worker")));
+    let encrypted = status.encrypted.as_ref().map(|encrypted| encrypted.lines(status.now));
     let [done, failed] = [status.reloads, status.failed_reloads];
     let reloads = (done + failed > 0).then(|| format!("{done} done, {failed} failed"));
     let parts = [
@@ -48,6 +49,7 @@ pub(crate) fn sections(status: &Status) -> Vec<Section> {
         ("ready", ready),
         ("listen", listen.collect()),
         ("xdp", status.xdp.iter().flat_map(interface).collect()),
+        ("encrypted", encrypted.unwrap_or_default()),
         ("zones", status.zones.iter().map(zone).collect()),
         ("primaries", transferred(&status.transferred)),
         ("names", vec![status.names.to_string()]),

@@ -1,6 +1,7 @@
 //! What the handlers of the admin listener see of the running server.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
@@ -25,7 +26,7 @@ use cvdns_core::answer::{QueryCounterSet, SnapshotReclaimer};
 use cvdns_core::health::Override;
 use cvdns_core::problem::Problems;
 use cvdns_core::snapshot::{FeedInForce, HeldFeed, Snapshot, Unavailable};
-use cvdns_net::Tallies;
+use cvdns_net::{Tallies, Transport};
 
 /// The parts of the running server that handlers read, and the channel for requests.
 #[derive(Debug, Clone)]
@@ -42,9 +43,8 @@ pub struct ServerView {
     pub condition: Arc<ArcSwap<ServerCondition>>,
     /// The file of the secrets of cookies.
     pub cookie_secrets: Arc<ArcSwap<SecretsCondition>>,
-    /// When the certificate of encrypted transports expires, in Unix seconds; `None` without
-    /// `[tls]`.
-    pub certificate_expiry: Option<Arc<AtomicI64>>,
+    /// Encrypted transports; `None` without `[tls]`.
+    pub encrypted: Option<EncryptedView>,
     /// What was counted by the servers that this one goes on for.
     pub counted_before: Arc<ArcSwap<Counted>>,
     /// The log, for its counters.
@@ -61,6 +61,15 @@ pub struct ServerView {
     pub transfers: Arc<TransferDesk>,
     /// Passes operators' requests to the thread that follows feed and files.
     pub changes: mpsc::Sender<OperatorRequest>,
+}
+
+/// What is known of encrypted transports beside their counters.
+#[derive(Debug, Clone)]
+pub struct EncryptedView {
+    /// The bound addresses.
+    pub addresses: Vec<(Transport, SocketAddr)>,
+    /// When the certificate expires, in Unix seconds.
+    pub certificate_expiry: Arc<AtomicI64>,
 }
 
 /// An operator's request to the thread that follows feed and files. They are carried out one after

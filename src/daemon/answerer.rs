@@ -20,7 +20,7 @@ use super::coarse_clock;
 use super::observer::{Observer, Observing};
 use super::protection::Protection;
 use super::secondary::NotifyListener;
-use crate::transfer::{Reply, TransferDesk, Unsigned};
+use crate::transfer::{Carrier, Reply, TransferDesk, Unsigned};
 
 /// Answers the queries of one thread or connection.
 pub(super) struct Answerer {
@@ -35,6 +35,8 @@ pub(super) struct Answerer {
     transfers: Option<Arc<TransferDesk>>,
     /// Answers NOTIFY; `None` in tests that need none.
     notified: Option<NotifyListener>,
+    /// Whether zones may be transferred over this connection.
+    may_transfer: bool,
     /// The messages that answer the last query of a connection.
     messages: Option<Box<dyn MessageStream>>,
 }
@@ -65,6 +67,7 @@ impl Answerer {
             observer: None,
             transfers: None,
             notified: None,
+            may_transfer: true,
             messages: None,
         }
     }
@@ -119,7 +122,8 @@ impl Answerer {
             return put(buffer, &answer.octets);
         }
         let desk = self.transfers.as_ref()?;
-        match desk.answer(message, client, transport, Timestamp::now())? {
+        let carrier = Carrier::of(transport, self.may_transfer);
+        match desk.answer(message, client, carrier, Timestamp::now())? {
             Reply::Message { octets, qtype, rcode } => {
                 self.answering.count_elsewhere(qtype, rcode);
                 put(buffer, &octets)
@@ -255,6 +259,10 @@ impl Responder for Answerer {
         if let Some(observer) = &mut self.observer {
             observer.set_destination(destination);
         }
+    }
+
+    fn forbid_transfers(&mut self) {
+        self.may_transfer = false;
     }
 
     fn respond(

@@ -46,15 +46,18 @@ struct Followed {
 }
 
 impl CertificateFollower {
-    /// The certificate that was read at the start; `None` without encrypted transports.
+    /// The certificate that was read at the start; `None` without encrypted transports. A start as
+    /// root may have read files that cannot be read any more, which is logged.
     pub fn new(loaded: Option<&LoadedTls>) -> Self {
+        if let Some(tls) = loaded {
+            let mut problems = Problems::default();
+            tls.read_again(Timestamp::now(), &mut problems);
+            for problem in problems.iter().filter(|problem| problem.severity == Severity::Error) {
+                let text = format!("a renewed certificate could not be taken over: {problem}");
+                warn_as(problem, &text);
+            }
+        }
         Self { followed: loaded.map(Followed::new) }
-    }
-
-    /// When the certificate in force expires, in Unix seconds, now and later; `None` without
-    /// encrypted transports.
-    pub fn expiry(&self) -> Option<Arc<AtomicI64>> {
-        self.in_force().map(CertificateInForce::expiry)
     }
 
     /// The certificate in force, for listeners; `None` without encrypted transports.

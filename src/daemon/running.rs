@@ -4,7 +4,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 
 use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
@@ -26,12 +25,16 @@ use super::secondary::Primaries;
 use super::server_state::ServerState;
 use super::succession;
 use super::takeover::{Offer, Offering, Predecessor, TakeoverSocket};
-use crate::admin::{Admin, OperatorRequest, ProcessStats, SecretsCondition, ServerView};
+use crate::admin::{
+    Admin, EncryptedView, OperatorRequest, ProcessStats, SecretsCondition, ServerView,
+};
 use crate::dnstap::DnstapState;
 use crate::logging::{LogLevel, LogQueue};
 use cvdns_io::essential::Essential;
 use cvdns_io::signals::Signals;
-use cvdns_net::{Counters, Listeners, OpenSocket, Serving, Tallies, XdpHandover, available_cores};
+use cvdns_net::{
+    Counters, Listeners, OpenSocket, Serving, Tallies, Transport, XdpHandover, available_cores,
+};
 
 impl Daemon {
     /// Serves until SIGTERM or SIGINT, or until another process has taken over. SIGHUP reads
@@ -71,7 +74,7 @@ impl Daemon {
         // The threads of observers end when the last observer is dropped.
         drop(make);
         let (requests, changes) = mpsc::channel(1);
-        let seen = (threads.dnstap(), process, (cookies.condition().clone(), certificate.expiry()));
+        let seen = (threads.dnstap(), process, followed(&cookies, &certificate, &encrypted));
         let view = view(&state, serving.tallies(), (log, log_level.clone()), seen, requests);
         let keeps_file = takeover.as_ref().is_some_and(|takeover| takeover.is_inherited);
         let serving =
@@ -196,12 +199,12 @@ fn close(offering: Option<Offering>, keeps_file: bool) {
     }
 }
 
-fn log_addresses(addresses: &[SocketAddr], encrypted: &[(&str, SocketAddr)]) {
+fn log_addresses(addresses: &[SocketAddr], encrypted: &[(Transport, SocketAddr)]) {
     for address in addresses {
         info!(address = %address, "answering on {address}, UDP and TCP");
     }
     for (transport, address) in encrypted {
-        info!(address = %address, "answering on {address}, {transport}");
+        info!(address = %address, "answering on {address}, {}", transport.protocol());
     }
 }
 
@@ -213,16 +216,29 @@ fn log_stop(counters: &Counters) {
 }
 
 /// What the admin address shows of dnstap, the process, and what followers follow: the secrets of
-/// cookies, and when the certificate expires.
+/// cookies, and encrypted transports with the certificate.
 type Seen = (Arc<DnstapState>, Arc<ProcessStats>, Followed);
-type Followed = (Arc<ArcSwap<SecretsCondition>>, Option<Arc<AtomicI64>>);
+type Followed = (Arc<ArcSwap<SecretsCondition>>, Option<EncryptedView>);
+
+/// What the admin address shows of what followers follow.
+fn followed(
+    cookies: &CookieSecretsFollower,
+    certificate: &CertificateFollower,
+    addresses: &[(Transport, SocketAddr)],
+) -> Followed {
+    let encrypted = certificate.in_force().map(|certificate| EncryptedView {
+        addresses: addresses.to_vec(),
+        certificate_expiry: certificate.expiry(),
+    });
+    (cookies.condition().clone(), encrypted)
+}
 
 /// What the admin address shows.
 fn view(
     state: &ServerState,
     tallies: Tallies,
     (log, log_level): (LogQueue, LogLevel),
-    (dnstap, process, (cookie_secrets, certificate_expiry)): Seen,
+    (dnstap, process, (cookie_secrets, encrypted)): Seen,
     changes: mpsc::Sender<OperatorRequest>,
 ) -> ServerView {
     let publisher = state.publisher();
@@ -233,7 +249,7 @@ fn view(
         reclaimer: publisher.reclaimer().clone(),
         condition: state.condition().clone(),
         cookie_secrets,
-        certificate_expiry,
+        encrypted,
         counted_before: Arc::default(),
         log,
         log_level,

@@ -13,6 +13,11 @@ const VARIABLE: &str = "CVDNS_LOG";
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
+/// What is not logged of libraries: `notify` warns when a directory is removed, whose watch the server
+/// sets up again by itself; `async-nats` tells of each connection, and what follows from a lost one is
+/// logged here.
+const DEPENDENCIES: &str = "notify=error,async_nats=off";
+
 /// Checks `CVDNS_LOG`. Unset or empty, it leaves the level to the configuration.
 ///
 /// # Errors
@@ -29,10 +34,9 @@ pub(super) fn variable() -> Option<String> {
 /// The filter of a text that was checked. Levels of single modules leave `level` in force for all
 /// others.
 pub(super) fn filter(text: &str, level: &str) -> EnvFilter {
-    // `notify` warns when a directory is removed; the server sets up that watch again by itself.
-    let own = EnvFilter::new(format!("{level},notify=error"));
+    let own = EnvFilter::new(format!("{level},{DEPENDENCIES}"));
     if is_level(text) {
-        return EnvFilter::new(format!("{text},notify=error"));
+        return EnvFilter::new(format!("{text},{DEPENDENCIES}"));
     }
     let text = if has_level(text) { text.to_owned() } else { format!("{level},{text}") };
     EnvFilter::builder().parse(text).unwrap_or(own)

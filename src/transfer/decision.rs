@@ -25,8 +25,23 @@ pub(super) enum Decision {
     Refuse { zone: Option<Name>, reason: RefusalReason, refusal: TransferRefusal },
 }
 
+/// How a message came, as far as transfers depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carrier {
+    /// As a datagram, which holds one message.
+    Datagram,
+    /// On a connection.
+    Connection,
+    /// On a connection over which no zone may be transferred.
+    Forbidden,
+}
+
 /// Text for who asks over UDP for a whole zone (RFC 5936 section 4.2).
 const OVER_UDP: ExtendedError<'static> = ExtendedError(b"\0\0a zone is transferred over TCP");
+
+/// Text for who asks over HTTPS, or over TLS without what RFC 9103 sections 7.1 and 7.2 want.
+const NOT_SO: ExtendedError<'static> =
+    ExtendedError(b"\0\0transfers take TCP, QUIC, or TLS 1.3 with the ALPN token dot (RFC 9103)");
 
 /// Text for zones with names that depend on the client. 18 is Prohibited.
 const DEPENDS: ExtendedError<'static> = ExtendedError(
@@ -51,7 +66,7 @@ pub(super) fn decide(
     served: &Served,
     message: &[u8],
     (address, key): (IpAddr, &Name),
-    transport: Transport,
+    carrier: Carrier,
 ) -> Decision {
     if !asks_for_transfer(message) {
         return of_catalog(served, message, address, key).unwrap_or(Decision::Ordinary);
@@ -66,11 +81,14 @@ pub(super) fn decide(
     let (secondary, found) = served.find(&request.zone, address, key);
     let zone = Some(request.zone.clone());
     match (found, secondary) {
-        (Found::Zone(_), _) if transport == Transport::Udp && request.kind == Kind::Axfr => {
+        (Found::Zone(_), _) if carrier == Carrier::Datagram && request.kind == Kind::Axfr => {
             refuse(zone, RefusalReason::Malformed, rcode::REFUSED, Some(OVER_UDP))
         }
+        (Found::Zone(_), _) if carrier == Carrier::Forbidden => {
+            refuse(zone, RefusalReason::Malformed, rcode::REFUSED, Some(NOT_SO))
+        }
         (Found::Zone(zone), Some(secondary)) => {
-            let form = form(&zone.history, &request, transport == Transport::Udp);
+            let form = form(&zone.history, &request, carrier == Carrier::Datagram);
             Decision::Transfer { zone, request, form, secondary }
         }
         (Found::Zone(_), None) | (Found::Stranger, _) => {
@@ -94,6 +112,17 @@ pub(super) fn decide(
         }
         // RFC 5936 section 2.2.1.
         (Found::NotHere, _) => refuse(zone, RefusalReason::Zone, rcode::NOTAUTH, None),
+    }
+}
+
+impl Carrier {
+    /// What a transport means, and whether its connection may have transfers.
+    pub fn of(transport: Transport, may_transfer: bool) -> Self {
+        match transport {
+            Transport::Udp => Self::Datagram,
+            _ if may_transfer => Self::Connection,
+            _ => Self::Forbidden,
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-use cvdns_core::answer::{TransferRefusal, Transport};
+use cvdns_core::answer::TransferRefusal;
 use cvdns_core::snapshot::extended_error::ExtendedError;
 use cvdns_core::wire::rcode;
 use cvdns_net::MessageStream;
@@ -15,7 +15,9 @@ use cvdns_transfer::outgoing::{Form, Outgoing};
 use cvdns_transfer::request::{Kind, Request};
 use cvdns_transfer::tsig::{Received, Signer, TsigError, receive};
 
-use super::decision::{Decision, NOT_ALLOWED, asks_for_transfer, decide, qtype, question_name};
+use super::decision::{
+    Carrier, Decision, NOT_ALLOWED, asks_for_transfer, decide, qtype, question_name,
+};
 use super::notified::NotifyState;
 use super::progress::{Progress, Taken};
 use super::refusals::{RefusalReason, Refusals};
@@ -125,7 +127,7 @@ impl TransferDesk {
         &self,
         message: &[u8],
         client: SocketAddr,
-        transport: Transport,
+        carrier: Carrier,
         now: Timestamp,
     ) -> Option<Reply> {
         let served = self.served.load();
@@ -150,7 +152,7 @@ impl TransferDesk {
             }
             Received::Signed(signer) => {
                 let asker = (client.ip(), signer.key().name());
-                match decide(&served, &unsigned, asker, transport) {
+                match decide(&served, &unsigned, asker, carrier) {
                     Decision::Ordinary => {
                         Some(Reply::Plain(Unsigned::of(unsigned, signer), NOT_ALLOWED))
                     }

@@ -20,6 +20,7 @@ mod stream;
 mod tally;
 mod versions;
 
+pub use decision::Carrier;
 pub use desk::{Reply, TransferDesk, Unsigned};
 pub use notified::{Notified, NotifyState};
 pub use notifier::Notifier;

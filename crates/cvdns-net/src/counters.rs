@@ -101,8 +101,6 @@ tally! {
         write_timeouts,
         /// Connections closed because a message was shorter than a header, or broke the protocol.
         malformed,
-        /// Requests over HTTPS that were no query.
-        malformed_requests,
         /// Connections closed because the handshake of TLS failed, or did not end in time.
         handshake_failures,
         /// Connections lost to a panic in the responder, which is a bug and is logged.

@@ -22,8 +22,9 @@
 //! - TCP: `tcp` accepts connections within [`TcpLimits`] (`tcp_limits`). `connection_limiter`
 //!   closes one of the source that has most for a new one, as `connection_seats` decides.
 //!   `connection` serves one, with its received octets in `input` and its answers in `buffers`.
-//! - DNS over TLS, QUIC and HTTPS ([`EncryptedSettings`]): `encrypted`, by the
-//!   acceptor and the connection of TCP where there is one.
+//! - DNS over TLS, QUIC and HTTPS ([`EncryptedSettings`]): `encrypted`, by the acceptor and the
+//!   connection of TCP where there is one. [`quic_query`] and [`https_exchange`] read the queries of
+//!   the latter two.
 //! - [`UnixSocket`] listens at a path of the file system (`unix_socket`), for the admin address.
 //! - [`Tallies`] count what happens (`counters`, `tallies`). `watchdog` ends the process if
 //!   answering hangs.
@@ -84,7 +85,9 @@ use tokio::runtime::Handle;
 pub use connection_limiter::{Admission, ConnectionLimiter, Permit};
 pub use counters::{Counters, TcpCounters, UdpCounters};
 pub use cvdns_core::config::UdpMode;
-pub use encrypted::{Certificate, EncryptedSettings};
+pub use encrypted::{
+    Certificate, EncryptedSettings, exchange as https_exchange, query as quic_query,
+};
 pub use inherited::{Inherited, OpenSocket, SocketKind, number_in_name};
 pub use listen::BindError;
 pub use responder::{CannotGoOn, Endpoint, MakeResponder, MessageStream, Responder, Transport};
@@ -237,9 +240,8 @@ impl Listeners {
         }
     }
 
-    /// The bound addresses of encrypted transports, each with the name of its transport: `DoT`,
-    /// `DoQ` or `DoH`.
-    pub fn encrypted_addresses(&self) -> Vec<(&'static str, SocketAddr)> {
+    /// The bound addresses of encrypted transports.
+    pub fn encrypted_addresses(&self) -> Vec<(Transport, SocketAddr)> {
         self.encrypted.iter().flat_map(encrypted::Encrypted::addresses).collect()
     }
 

@@ -28,6 +28,9 @@ pub trait Responder: Send + 'static {
         let _ = destination;
     }
 
+    /// Tells that no zone may be transferred over this connection.
+    fn forbid_transfers(&mut self) {}
+
     /// Answers the query in `buffer[..length]` in place and returns the answer's length.
     ///
     /// `buffer` is always larger than the query. With `None`, nothing is sent; the same holds for

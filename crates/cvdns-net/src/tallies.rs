@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::counters::{Counters, TcpCounters, TcpTally, UdpCounters, UdpTally};
 use super::encrypted::EncryptedTallies;
@@ -56,13 +57,18 @@ impl Tallies {
 
     /// The counts of the encrypted transports; there are none without `[tls]`.
     pub fn encrypted(&self) -> impl Iterator<Item = (Transport, TcpCounters)> {
-        self.encrypted.iter().flat_map(|EncryptedTallies { dot, doq, doh }| {
+        self.encrypted.iter().flat_map(|EncryptedTallies { dot, doq, doh, .. }| {
             [
                 (Transport::Tls, dot.read()),
                 (Transport::Quic, doq.read()),
                 (Transport::Https, doh.read()),
             ]
         })
+    }
+
+    /// Requests over HTTPS that were no query, and got an error of HTTP.
+    pub fn https_requests_refused(&self) -> u64 {
+        self.encrypted.as_ref().map_or(0, |tallies| tallies.requests_refused.load(Relaxed))
     }
 
     /// The counts of each UDP socket.

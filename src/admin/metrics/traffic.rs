@@ -1,9 +1,10 @@
 //! Metrics of queries and answers.
 
 use std::fmt::Error;
-use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::encoder::MetricsEncoder;
+use crate::admin::view::EncryptedView;
 use crate::dnstap::DnstapState;
 use crate::logging::LogCounts;
 use cvdns_core::answer::{AnswerStats, QueryCounterSet, QueryTotals, Transport};
@@ -113,8 +114,7 @@ impl MetricsEncoder<'_, '_> {
         let help = "Encrypted connections closed at once because their client had too many";
         self.counters("encrypted_connections_refused", help, each(|of| of.refused))?;
         let help = "Requests over HTTPS that were no query";
-        let refused = all.iter().map(|(_, of)| of.malformed_requests).sum();
-        self.counter("https_requests_refused", help, refused)?;
+        self.counter("https_requests_refused", help, tallies.https_requests_refused())?;
         let ended = all.iter().flat_map(|(transport, of)| {
             let handshake = ("handshake", of.handshake_failures);
             ends(of)
@@ -127,10 +127,11 @@ impl MetricsEncoder<'_, '_> {
     }
 
     /// The certificate of encrypted transports, if there is one.
-    pub(super) fn certificate(&mut self, expiry: Option<&AtomicI64>) -> Result<(), Error> {
-        let Some(expiry) = expiry else { return Ok(()) };
+    pub(super) fn certificate(&mut self, encrypted: Option<&EncryptedView>) -> Result<(), Error> {
+        let Some(EncryptedView { certificate_expiry, .. }) = encrypted else { return Ok(()) };
         let help = "When the certificate of encrypted transports expires";
-        self.gauge("tls_certificate_expiry_timestamp_seconds", help, expiry.load(Relaxed))
+        let expiry = certificate_expiry.load(Relaxed);
+        self.gauge("tls_certificate_expiry_timestamp_seconds", help, expiry)
     }
 
     /// Counters of query samples and of the log.

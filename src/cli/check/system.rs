@@ -201,6 +201,14 @@ fn files(config: &Path, loaded: &Loaded) -> Vec<(PathBuf, Location)> {
     out
 }
 
+/// Those of the files that nobody but the account should read.
+fn secrets(config: &Path, loaded: &Loaded) -> HashSet<PathBuf> {
+    let named = [&loaded.config.cookies.secret_file, &loaded.config.admin.token_file];
+    let named = named.into_iter().flatten().chain(loaded.config.tls.iter().map(|tls| &tls.key));
+    let keys = loaded.signed.iter().flat_map(|zone| zone.files.iter().cloned());
+    named.map(|named| beside(config, &named.value)).chain(keys).collect()
+}
+
 /// The files that are kept in the state directory and read at the start.
 fn kept_files(loaded: &Loaded) -> Vec<(PathBuf, Location)> {
     let Some((state, named)) = loaded.state.as_ref().zip(loaded.config.feed.state.as_ref()) else {
@@ -214,22 +222,31 @@ fn check_files(config: &Path, loaded: &Loaded, access: &mut Access, problems: &m
     if access.account.uid.is_root() {
         return;
     }
+    let secrets = secrets(config, loaded);
     let mut reported: HashSet<PathBuf> = HashSet::new();
     for (path, location) in files(config, loaded) {
         let Some(obstacle) = access.obstacle(&path) else { continue };
         if !reported.insert(obstacle.clone()) || reported.len() > MAX_REPORTED {
             continue;
         }
+        let is_secret = secrets.contains(&path) && !obstacle.is_dir();
         let (name, path, what) = (&access.account.name, path.display(), obstacle.display());
         let (why, bits) = if obstacle.is_dir() {
             (format!("{name} may not enter {what}, which contains {path}"), "x")
         } else {
             (format!("{name} may not read {path}"), "r")
         };
-        let help = format!(
-            "serve reads it again at a reload, and a feed whenever it changes: `chmod o+{bits} \
-             {what}`, or give it to {name}'s group"
-        );
+        let help = if is_secret {
+            format!(
+                "serve reads it again at a reload: give it to {name}'s group and `chmod 640 \
+                 {what}`, as others must not read it"
+            )
+        } else {
+            format!(
+                "serve reads it again at a reload, and a feed whenever it changes: `chmod o+{bits} \
+                 {what}`, or give it to {name}'s group"
+            )
+        };
         problems.error(location, why, help);
     }
     if let Some(more @ 1..) = reported.len().checked_sub(MAX_REPORTED) {

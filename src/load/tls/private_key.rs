@@ -21,12 +21,12 @@ pub(super) fn read(file: &PemFile, problems: &mut Problems) -> Option<Arc<dyn Si
     let help = "name the private key of the certificate in `key` of [tls], readable by the \
                 server's account alone (docs/encrypted.md)";
     let octets = file.octets(help, problems)?;
-    warn_of_mode(file, problems);
     let found = PrivateKeyDer::from_pem_slice(&octets);
     let Ok(key) = found else {
         note_none(file, &octets, found.err().as_ref(), problems);
         return None;
     };
+    warn_of_mode(file, problems);
     let key = ring::sign::any_supported_type(&key).ok();
     if key.is_none() {
         let what = "the private key is of no supported kind, or is damaged";

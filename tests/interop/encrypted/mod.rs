@@ -1,7 +1,9 @@
-//! DNS over TLS, QUIC and HTTPS before real clients: kdig, dig, curl, and Unbound as a resolver.
+//! DNS over TLS, QUIC and HTTPS before real clients: kdig, dig, curl, and Unbound and Knot Resolver
+//! as resolvers. tests/interop/transfer has those who transfer zones.
 
 use std::fmt::Write as _;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use crate::dnssec::resolving;
@@ -136,6 +138,80 @@ fn curl_asks_by_both_versions_of_http() {
     assert_eq!(output(curl.arg(format!("https://127.0.0.1:{}/other", server.doh))), "404");
 }
 
+/// What is no query is refused by the same codes over both versions of HTTP, and the connection
+/// goes on.
+#[test]
+fn curl_is_told_what_is_wrong_by_both_versions_of_http() {
+    let server = Encrypted::start();
+    let query = Query { id: 0, ..Query::new(NAME, rr::A) }.build();
+    let long = vec![0; 65_536];
+    for (name, octets) in
+        [("query", &query[..]), ("text", b"no query"), ("none", b""), ("long", &long)]
+    {
+        fs::write(server.daemon.path().join(name), octets).expect("written");
+    }
+    let message = "content-type: application/dns-message";
+    let url = format!("https://127.0.0.1:{}/dns-query", server.doh);
+    for version in ["--http1.1", "--http2"] {
+        let mut curl = tool("curl");
+        curl.current_dir(server.daemon.path());
+        let requests = [
+            ("400", message, "text"),
+            ("400", message, "none"),
+            ("413", message, "long"),
+            ("415", "content-type: text/plain", "query"),
+            ("415", "content-type:", "query"),
+            ("200", message, "query"),
+        ];
+        for (number, (_, header, file)) in requests.iter().enumerate() {
+            if number > 0 {
+                curl.arg("--next");
+            }
+            curl.args(["-sS", version, "--cacert", "c.pem", "-o", "/dev/null", "-H", header]);
+            curl.args(["-w", "%{http_code}\n", "--data-binary", &format!("@{file}"), &url]);
+        }
+        let said = output(&mut curl);
+        let codes: Vec<&str> = said.lines().collect();
+        assert_eq!(codes, requests.map(|(code, ..)| code), "{version}");
+    }
+}
+
+/// dnspython, with another implementation of QUIC (aioquic), over each transport, with the
+/// certificate verified.
+const DNSPYTHON: &str = "
+import sys, dns.message, dns.query
+from dns.query import HTTPVersion
+dot, doq, doh, name = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+proof = {'verify': 'c.pem'}
+named = {**proof, 'server_hostname': 'ns1.clam.example'}
+query = dns.message.make_query(name, 'A')
+url = f'https://127.0.0.1:{doh}/dns-query'
+answers = [
+    ('TLS', dns.query.tls(query, '127.0.0.1', port=dot, **named)),
+    ('QUIC', dns.query.quic(query, '127.0.0.1', port=doq, **named)),
+]
+for version in (HTTPVersion.H1, HTTPVersion.H2):
+    for post in (True, False):
+        answer = dns.query.https(query, url, port=doh, post=post, http_version=version, **proof)
+        answers.append((f'{version.name} {post}', answer))
+for way, answer in answers:
+    print(way, answer.rcode().name, sum(len(of) for of in answer.answer))
+";
+
+#[test]
+fn dnspython_asks_over_each_transport() {
+    let server = Encrypted::start();
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python/bin/python");
+    assert!(python.exists(), "tests/run installs dnspython and aioquic in target/python");
+    let mut command = Command::new(python);
+    command.current_dir(server.daemon.path()).args(["-c", DNSPYTHON]);
+    command.args([server.dot, server.doq, server.doh].map(|port| port.to_string()));
+    let said = output(command.arg(NAME));
+    let expected = ["TLS", "QUIC", "HTTP_1 True", "HTTP_1 False", "HTTP_2 True", "HTTP_2 False"];
+    // Germany has three mirrors.
+    assert_eq!(said, expected.map(|way| format!("{way} NOERROR 3\n")).concat());
+}
+
 /// Unbound asks the server over TLS, as its own clients cannot tell.
 #[test]
 fn unbound_resolves_over_tls() {
@@ -154,6 +230,33 @@ fn unbound_resolves_over_tls() {
     fs::write(dir.path().join("unbound.conf"), config).expect("written");
     let mut command: Command = tool_of("unbound", "install unbound");
     command.args(["-d", "-c"]).arg(dir.path().join("unbound.conf"));
+    must_resolve(command, port, dir);
+}
+
+/// Knot Resolver asks the server over TLS, and verifies its certificate.
+#[test]
+fn knot_resolver_resolves_over_tls() {
+    let server = Encrypted::start();
+    let (dir, port) = (tempfile::tempdir().expect("a directory"), ports::free());
+    // What it does by itself would ask servers on the Internet.
+    let without = ["ta_update", "ta_signal_query", "priming", "detect_time_skew"];
+    let without = without.map(|module| format!("modules.unload('{module}')\n")).concat();
+    let config = format!(
+        "net.listen('127.0.0.1', {port}, {{ kind = 'dns' }})\n{without}trust_anchors.remove('.')\n\
+         policy.add(policy.suffix(policy.TLS_FORWARD({{{{'127.0.0.1@{}', \
+         hostname='ns1.clam.example', ca_file='{}'}}}}), {{todname('{}')}}))\ncache.size = 10*MB\n",
+        server.dot,
+        server.daemon.path().join("c.pem").display(),
+        fixture::ORIGIN
+    );
+    fs::write(dir.path().join("kresd.conf"), config).expect("written");
+    let mut command = tool_of("kresd", "install knot-resolver");
+    command.args(["-n", "-c"]).arg(dir.path().join("kresd.conf")).arg(dir.path());
+    must_resolve(command, port, dir);
+}
+
+/// Starts a resolver that asks nobody but the server, and asks it.
+fn must_resolve(command: Command, port: u16, dir: tempfile::TempDir) {
     let resolver = resolving(command, port, dir);
     let client = crate::support::client::Client { port: resolver.port };
     let socket = client.udp([127, 0, 0, 1].into());

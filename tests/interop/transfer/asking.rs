@@ -19,7 +19,7 @@ fn server(client_names: &str, zones: &str) -> Daemon {
     Daemon::start(&files.with("cvdns.toml", config))
 }
 
-fn key(secret: &str) -> String {
+pub(super) fn key(secret: &str) -> String {
     format!("hmac-sha256:{}:{secret}", Program::Named.key())
 }
 

@@ -2,6 +2,7 @@
 
 mod asking;
 mod comparing;
+mod encrypted;
 mod expired;
 mod following;
 mod ipv6;

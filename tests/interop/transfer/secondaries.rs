@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -78,6 +79,45 @@ impl Secondary {
             Program::Nsd => secondary.nsd(primary, zones),
         };
         fs::write(secondary.dir.path().join("conf"), config).expect("its configuration");
+        secondary
+    }
+
+    /// A secondary that asks on this port of DNS over TLS, and has this authority verify the name
+    /// of its primary.
+    pub(super) fn over_tls(
+        program: Program,
+        port: u16,
+        primary: u16,
+        zones: &[&str],
+        (authority, name): (&Path, &str),
+    ) -> Self {
+        let secondary = Self::new(program, port, ("127.0.0.1", primary), zones);
+        let (conf, authority) = (secondary.dir.path().join("conf"), authority.display());
+        let plain = fs::read_to_string(&conf).expect("its configuration");
+        let key = program.key();
+        let config = match program {
+            Program::Named => {
+                let plain =
+                    plain.replace(&format!("key {key}; }}"), &format!("key {key} tls primary; }}"));
+                format!(
+                    "tls primary {{ ca-file \"{authority}\"; remote-hostname \"{name}\"; }};\n{plain}"
+                )
+            }
+            Program::Nsd => {
+                let primary = format!("127.0.0.1@{primary} {key}\n");
+                let encrypted = primary.replace('\n', " primary\n");
+                let plain = plain.replace(&primary, &encrypted);
+                let authority = format!("server:\n  tls-cert-bundle: \"{authority}\"\n");
+                let name = format!("tls-auth:\n  name: primary\n  auth-domain-name: {name}\n");
+                plain.replacen("server:\n", &authority, 1).replacen(
+                    "zone:\n",
+                    &format!("{name}zone:\n"),
+                    1,
+                )
+            }
+            Program::Knotd => panic!("Knot 3.2 does not transfer over TLS"),
+        };
+        fs::write(conf, config).expect("its configuration");
         secondary
     }
 

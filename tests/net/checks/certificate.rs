@@ -1,7 +1,8 @@
 //! The certificate of encrypted transports: what `cvdns check` says of it, that a start and a
 //! reload refuse a bad one, and that a renewed one is taken over (docs/encrypted.md).
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use super::run;
@@ -84,4 +85,28 @@ fn a_renewed_certificate_is_taken_over_and_a_bad_one_is_not() {
     daemon.write_file("tls/k.pem", &renewed);
     daemon.sighup();
     daemon.wait_for_log(before, &["the certificate can be used again", "reloaded "]);
+}
+
+/// A server that is started as root can read a key that its account cannot read again: the check
+/// says so, without telling to show the key to everybody, and so does the log of a start.
+#[test]
+fn a_key_that_the_account_may_not_read_is_said() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let [certificate, key] = made("ns1.example");
+    let files = files().with("tls/c.pem", certificate).with("tls/k.pem", key);
+    let config = files.text("cvdns.toml").replace("[server]", "[server]\nuser = \"nobody\"");
+    let port = ports::free();
+    files.with("cvdns.toml", config).write(dir.path(), port);
+    fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).expect("for all");
+    let key = dir.path().join("tls/k.pem");
+    fs::set_permissions(key, Permissions::from_mode(0o600)).expect("for root alone");
+    let (code, _, error) = run(dir.path(), &["check"]);
+    assert_eq!(code, Some(1), "{error}");
+    for words in ["nobody may not read tls/k.pem", "chmod 640", "nobody's group", "1 error"] {
+        assert!(error.contains(words), "{words}: {error}");
+    }
+    assert!(!error.contains("chmod o+r"), "{error}");
+    let daemon = Daemon::start_in(dir, port, "", "");
+    let words = "a renewed certificate could not be taken over: ";
+    daemon.wait_for_log(0, &[words, "cannot read", "permission denied"]);
 }

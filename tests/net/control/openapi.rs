@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::Controlled;
 use crate::support::fixture::{self, mirrors, states};
 use crate::support::http::Answer;
+use crate::support::ports;
 
 /// Validates the description itself, then each exchange by it. Every property of an answer must be
 /// described, and every described property must be in some answer.
@@ -169,7 +170,8 @@ pub(super) fn eventful() -> Controlled {
     let (files, port) = super::files("token-file = \"admin.token\"");
     let more = "[xdp]\ninterfaces = [\"none0\"]\n[dnstap]\nsocket = \"tap.sock\"\n";
     let config = format!("{}\n{more}", files.text("cvdns.toml"));
-    let files = files.with("cvdns.toml", config);
+    let ports = [(); 3].map(|()| ports::free());
+    let files = crate::encrypted::with_tls(files.with("cvdns.toml", config), ports, "");
     let feed = |serial: u64, down: &[(&str, &'static str)]| {
         let mut feed: Value =
             serde_json::from_str(&fixture::feed(serial, &states(down))).expect("JSON");

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::doq::query;
+use super::doq::{Client, initial, query};
 use super::{Encrypted, ask_tls, tls};
-use crate::support::client::Transport;
+use crate::support::client::{Transport, framed};
 use crate::support::packet::Query;
 use crate::support::{PATIENCE, ports, rr};
 
@@ -19,17 +19,7 @@ use crate::support::{PATIENCE, ports, rr};
 fn encrypted_connections_take_no_seats_of_tcp() {
     let server = Encrypted::start_with("connections = 8\n");
     let soa = query("clam.example", rr::SOA).build();
-    // Each from an address of its own, as one client may have few.
-    let from = |last: u8, port: u16| {
-        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
-        let socket = socket.expect("a socket");
-        let own = SocketAddr::from((Ipv4Addr::new(127, 0, 3, last), 0));
-        socket.bind(&own.into()).expect("bound");
-        let server = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        socket.connect(&server.into()).expect("connected");
-        TcpStream::from(socket)
-    };
-    // None of them says anything.
+    // None of them says anything. Each has an address of its own, as one client may have few.
     let _idle: Vec<TcpStream> = (1..=60).map(|last| from(last, server.dot)).collect();
     for _ in 0..20 {
         let answer = server.daemon.client().exchange(Transport::Tcp4, &soa);
@@ -44,30 +34,40 @@ fn encrypted_connections_take_no_seats_of_tcp() {
 /// How long the flood lasts.
 const FLOOD: Duration = Duration::from_secs(3);
 
-/// Handshakes without an end, as fast as two threads can begin them over TCP and QUIC, beside a
+/// Handshakes without an end, as fast as three threads can begin them over TCP and QUIC, beside a
 /// client over UDP: at least 999 of 1,000 queries are answered.
 #[test]
 fn floods_of_handshakes_cost_no_answer_over_udp() {
     let server = Encrypted::start_with("connections = 200\n");
     let stop = Arc::<AtomicBool>::default();
-    let hello = hello();
-    let floods: Vec<_> = (0..2)
-        .map(|number| {
-            let (stop, hello, dot, doq) = (stop.clone(), hello.clone(), server.dot, server.doq);
+    let (hello, initials) = (hello(), initials(64));
+    let quic = move |initial: &[u8], port| {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
+        let _ = socket.send_to(initial, (Ipv4Addr::LOCALHOST, port));
+    };
+    let (dot, doq) = (server.dot, server.doq);
+    let floods: [Box<dyn Fn(u32) + Send>; 3] = [
+        Box::new(move |_| {
+            let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, dot));
+            let _ = stream.and_then(|mut stream| stream.write_all(&hello));
+        }),
+        Box::new(move |count| {
+            let mut initial = vec![0; 1200];
+            // A long header of version 1 with connection IDs, and no valid content.
+            initial[..6].copy_from_slice(&[0xc3, 0, 0, 0, 1, 8]);
+            initial[6..10].copy_from_slice(&count.to_be_bytes());
+            quic(&initial, doq);
+        }),
+        Box::new(move |count| quic(&initials[count as usize % initials.len()], doq)),
+    ];
+    let floods: Vec<_> = floods
+        .into_iter()
+        .map(|begin| {
+            let stop = stop.clone();
             thread::spawn(move || {
-                let mut count = 0u32;
+                let mut count = 0;
                 while !stop.load(Relaxed) {
-                    if number % 2 == 0 {
-                        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, dot));
-                        let _ = stream.and_then(|mut stream| stream.write_all(&hello));
-                    } else {
-                        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
-                        let mut initial = vec![0; 1200];
-                        // A long header of version 1 with connection IDs, and no valid content.
-                        initial[..6].copy_from_slice(&[0xc3, 0, 0, 0, 1, 8]);
-                        initial[6..10].copy_from_slice(&count.to_be_bytes());
-                        let _ = socket.send_to(&initial, (Ipv4Addr::LOCALHOST, doq));
-                    }
+                    begin(count);
                     count += 1;
                 }
                 count
@@ -91,9 +91,63 @@ fn floods_of_handshakes_cost_no_answer_over_udp() {
     assert!(asked - answered <= asked / 1000, "{answered} of {asked} beside {begun} handshakes");
     // Encrypted clients are answered again at once.
     let deadline = Instant::now() + PATIENCE;
-    while tls(server.dot, &[b"dot"]).is_err() {
+    while tls(server.dot, &[b"dot"]).is_err() || Client::new(b"doq").connect(server.doq).is_err() {
         assert!(Instant::now() < deadline, "no seat after the flood");
     }
+}
+
+/// The same before encrypted clients with addresses of their own: each gets a seat and its answer
+/// while others begin handshakes and never end them.
+#[test]
+fn floods_of_handshakes_leave_seats_for_those_who_end_them() {
+    let server = Encrypted::start_with("connections = 32\n");
+    let stop = Arc::<AtomicBool>::default();
+    let (hello, initials) = (hello(), initials(64));
+    let flood = {
+        let (stop, dot, doq) = (stop.clone(), server.dot, server.doq);
+        thread::spawn(move || {
+            let mut open = std::collections::VecDeque::new();
+            for count in 0.. {
+                if stop.load(Relaxed) {
+                    return count;
+                }
+                let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
+                let _ = socket.send_to(&initials[count % 64], (Ipv4Addr::LOCALHOST, doq));
+                let stream = from(100 + (count % 50) as u8, dot);
+                let _ = (&stream).write_all(&hello);
+                open.push_back(stream);
+                if open.len() > 100 {
+                    open.pop_front();
+                }
+            }
+            0
+        })
+    };
+    let soa = query("clam.example", rr::SOA).build();
+    for round in 0..20 {
+        let mut stream = tls(server.dot, &[b"dot"]).expect("a seat");
+        assert!(ask_tls(&mut stream, &soa).is_some(), "TLS in round {round}");
+        let client = Client::new(b"doq");
+        let connection = client.connect(server.doq).expect("a seat");
+        assert!(client.exchange(&connection, &framed(&soa)).is_some(), "QUIC in round {round}");
+    }
+    stop.store(true, Relaxed);
+    assert!(flood.join().expect("ended") > 20);
+}
+
+/// A connection from this address of loopback.
+fn from(last: u8, port: u16) -> TcpStream {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+    let socket = socket.expect("a socket");
+    socket.bind(&SocketAddr::from((Ipv4Addr::new(127, 0, 3, last), 0)).into()).expect("bound");
+    let server = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    socket.connect(&server.into()).expect("connected");
+    TcpStream::from(socket)
+}
+
+/// The first packets of so many clients of QUIC, which are as they should be.
+fn initials(count: usize) -> Vec<Vec<u8>> {
+    (0..count).map(|_| initial()).collect()
 }
 
 /// The first flight of a client of TLS.

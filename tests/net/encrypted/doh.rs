@@ -25,6 +25,11 @@ pub(super) fn request(port: u16, octets: &[u8]) -> Response {
     let mut all = Vec::new();
     // The server may close without a word of TLS.
     let _ = stream.read_to_end(&mut all);
+    parsed(all)
+}
+
+/// A whole response.
+pub(super) fn parsed(mut all: Vec<u8>) -> Response {
     let end = all.windows(4).position(|four| four == b"\r\n\r\n").expect("the end of the head");
     let head = String::from_utf8_lossy(&all[..end]).to_ascii_lowercase();
     let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");

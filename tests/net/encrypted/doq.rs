@@ -94,6 +94,52 @@ fn rfc9250_4_3_3_protocol_errors_end_the_connection() {
     assert!(client.exchange(&connection, &framed(&good.build())).is_some());
 }
 
+/// Section 4.3.3: a stream that does not end behind its query, or within it, is an error as well,
+/// once its time is over; a query that the client takes back is none.
+#[test]
+fn rfc9250_4_3_3_streams_must_end() {
+    let server = Encrypted::start();
+    let client = Client::new(b"doq");
+    let whole = framed(&query("db.de.clam.example", rr::A).build());
+    for (what, octets) in [("a query", &whole[..]), ("a part of one", &whole[..9])] {
+        let connection = client.connect(server.doq).expect("connected");
+        let kept = client.runtime.block_on(async {
+            let (mut send, receive) = connection.open_bi().await.expect("a stream");
+            send.write_all(octets).await.expect("sent");
+            (send, receive)
+        });
+        assert!(client.exchange(&connection, &whole).is_some(), "other streams do not wait");
+        assert_eq!(client.code(&connection), PROTOCOL_ERROR, "without an end behind {what}");
+        drop(kept);
+    }
+    let connection = client.connect(server.doq).expect("connected");
+    client.runtime.block_on(async {
+        let (mut send, _receive) = connection.open_bi().await.expect("a stream");
+        send.write_all(&whole[..9]).await.expect("sent");
+        // DOQ_REQUEST_CANCELLED (section 4.3.1).
+        send.reset(VarInt::from_u32(3)).expect("reset");
+    });
+    assert!(client.exchange(&connection, &whole).is_some(), "the connection goes on");
+}
+
+/// Section 4.2: clients have no use for streams of one direction, and get none; the server opens no
+/// stream itself.
+#[test]
+fn rfc9250_4_2_streams_are_opened_by_clients_for_both_directions() {
+    let server = Encrypted::start();
+    let client = Client::new(b"doq");
+    let connection = client.connect(server.doq).expect("connected");
+    let whole = framed(&query("db.de.clam.example", rr::A).build());
+    assert!(client.exchange(&connection, &whole).is_some());
+    // By then the server has said what streams there may be.
+    let now = Duration::ZERO;
+    client.runtime.block_on(async {
+        assert!(timeout(now, connection.open_uni()).await.is_err(), "a stream of one direction");
+        assert!(timeout(now, connection.accept_bi()).await.is_err(), "a stream of the server");
+        assert!(timeout(now, connection.accept_uni()).await.is_err(), "likewise");
+    });
+}
+
 /// Many queries of a connection are answered, each on its stream (section 4.2).
 #[test]
 fn rfc9250_4_2_each_stream_has_its_answer() {
@@ -127,22 +173,8 @@ fn rfc9250_4_1_1_other_protocols_are_refused() {
 #[test]
 fn forged_initials_delay_nobody() {
     let server = Encrypted::start();
-    // The first packet of a client whose server is this socket.
-    let sink = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
-    sink.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-    let client = Client::new(b"doq");
-    let port = sink.local_addr().expect("an address").port();
-    let initial = client.runtime.block_on(async {
-        let server = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let connecting = client.endpoint.connect(server, "x").expect("begun");
-        let _ = timeout(Duration::from_millis(200), connecting).await;
-        let mut packet = vec![0; 2048];
-        let length = sink.recv(&mut packet).expect("an Initial packet");
-        packet.truncate(length);
-        packet
-    });
-    assert!(initial.len() >= 1200, "RFC 9000 section 8.1");
     for _ in 0..3 {
+        let initial = initial();
         let forger = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
         forger.send_to(&initial, (Ipv4Addr::LOCALHOST, server.doq)).expect("sent");
     }
@@ -153,4 +185,21 @@ fn forged_initials_delay_nobody() {
     assert!(good.exchange(&connection, &framed(&query.build())).is_some());
     // Each of the three has three seconds (docs/encrypted.md): one after the other, nine.
     assert!(begun.elapsed() < Duration::from_secs(9), "{:?}", begun.elapsed());
+}
+
+/// The first packet of a client.
+pub(super) fn initial() -> Vec<u8> {
+    let sink = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
+    sink.set_nonblocking(true).expect("set");
+    let (client, server) = (Client::new(b"doq"), sink.local_addr().expect("an address"));
+    let packet = client.runtime.block_on(async {
+        let sink = tokio::net::UdpSocket::from_std(sink).expect("registered");
+        let _connecting = client.endpoint.connect(server, "x").expect("begun");
+        let mut packet = vec![0; 2048];
+        let length = timeout(PATIENCE, sink.recv(&mut packet)).await.expect("in time");
+        packet.truncate(length.expect("an Initial packet"));
+        packet
+    });
+    assert!(packet.len() >= 1200, "RFC 9000 section 8.1");
+    packet
 }

@@ -4,8 +4,12 @@ mod abuse;
 mod doh;
 mod doq;
 mod dot;
+mod load;
+mod memory;
 mod renewal;
 mod same;
+mod status;
+mod takeover;
 
 use std::fmt::Write as _;
 use std::io::{self, Read, Write};
@@ -39,6 +43,22 @@ impl Encrypted {
         Self::start_with("")
     }
 
+    /// One that can be replaced.
+    fn replaceable() -> Self {
+        let [dot, doq, doh] = [(); 3].map(|()| ports::free());
+        let files = files([dot, doq, doh], "");
+        let config = files.text("cvdns.toml");
+        let config = config.replace("[server]", "[server]\ntakeover = \"run/t.sock\"");
+        Self { daemon: Daemon::start(&files.with("cvdns.toml", config)), dot, doq, doh }
+    }
+
+    /// One with an admin address, which is returned too, and these lines in `[tls]`.
+    fn observed(lines: &str) -> (Self, u16) {
+        let admin = ports::free();
+        let admin_lines = format!("{lines}\n[admin]\nlisten = \"127.0.0.1:{admin}\"\n");
+        (Self::start_with(&admin_lines), admin)
+    }
+
     /// The same with these lines in `[tls]`, and behind it.
     fn start_with(lines: &str) -> Self {
         let [dot, doq, doh] = [(); 3].map(|()| ports::free());
@@ -48,10 +68,19 @@ impl Encrypted {
 }
 
 /// The fixture's files with a certificate.
-fn files([dot, doq, doh]: [u16; 3], lines: &str) -> Files {
+fn files(ports: [u16; 3], lines: &str) -> Files {
+    let files = fixture::files();
+    // On a slow machine, clients of these tests are silent for longer than two seconds.
+    let idle = ["tcp-idle = \"2s\"", "tcp-idle = \"30s\""];
+    let config = files.text("cvdns.toml").replace(idle[0], idle[1]);
+    assert!(config.contains(idle[1]), "{config}");
+    with_tls(files.with("cvdns.toml", config), ports, lines)
+}
+
+/// Adds encrypted transports on these ports.
+pub(crate) fn with_tls(files: Files, [dot, doq, doh]: [u16; 3], lines: &str) -> Files {
     let dir = tempfile::tempdir().expect("a directory");
     let [certificate, key] = certificate(dir.path(), "ns1.clam.example");
-    let files = fixture::files();
     let mut config = files.text("cvdns.toml").to_owned();
     write!(
         config,

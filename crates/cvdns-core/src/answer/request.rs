@@ -38,6 +38,17 @@ impl Transport {
         }
     }
 
+    /// Its name for people who know DNS.
+    pub fn protocol(self) -> &'static str {
+        match self {
+            Self::Udp => "UDP",
+            Self::Tcp => "TCP",
+            Self::Tls => "DoT",
+            Self::Quic => "DoQ",
+            Self::Https => "DoH",
+        }
+    }
+
     /// Whether the client has shown that it receives what is sent to its address: all but UDP do
     /// before the first query.
     #[inline]

@@ -152,7 +152,7 @@ impl Edns {
     }
 }
 
-/// Whether NSID is among the options, up to the first that is cut off.
+/// Whether this option is among them, up to the first that is cut off.
 #[cold]
 fn has_option(mut rest: &[u8], wanted: u16) -> bool {
     // Each iteration consumes at least four octets.

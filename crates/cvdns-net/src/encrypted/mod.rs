@@ -13,6 +13,7 @@ mod tls;
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle as Task;
@@ -23,12 +24,17 @@ use crate::counters::TcpTally;
 use crate::inherited::{Inherited, OpenSocket, SocketKind};
 use crate::listen::{BindError, adopt_tcp, adopt_udp};
 use crate::phase::Phase;
-use crate::responder::MakeResponder;
+use crate::responder::{MakeResponder, Transport};
 use crate::tcp::Acceptor;
 use crate::tcp_limits::TcpLimits;
 use crate::watchdog::Watchdog;
 use tokio::sync::watch;
 
+use doh::DnsOverHttps;
+pub use doh::exchange;
+pub use doq::query;
+use dot::DnsOverTls;
+use handshake::OverTls;
 pub use tls::Certificate;
 
 /// What is served encrypted.
@@ -68,6 +74,8 @@ pub(super) struct EncryptedTallies {
     pub dot: Arc<TcpTally>,
     pub doq: Arc<TcpTally>,
     pub doh: Arc<TcpTally>,
+    /// Requests over HTTPS that were no query.
+    pub requests_refused: Arc<AtomicU64>,
 }
 
 /// What the tasks of the encrypted transports are started with.
@@ -106,10 +114,11 @@ impl Encrypted {
     }
 
     /// The addresses, with their transports.
-    pub(super) fn addresses(&self) -> impl Iterator<Item = (&'static str, SocketAddr)> {
-        let dot = self.dot.iter().map(|listener| ("DoT", listener.address));
-        let doq = self.doq.iter().map(|listener| ("DoQ", listener.address));
-        dot.chain(doq).chain(self.doh.iter().map(|listener| ("DoH", listener.address)))
+    pub(super) fn addresses(&self) -> impl Iterator<Item = (Transport, SocketAddr)> {
+        let dot = self.dot.iter().map(|listener| (Transport::Tls, listener.address));
+        let doq = self.doq.iter().map(|listener| (Transport::Quic, listener.address));
+        let doh = self.doh.iter().map(|listener| (Transport::Https, listener.address));
+        dot.chain(doq).chain(doh)
     }
 
     /// All sockets once more, for another process.
@@ -141,11 +150,10 @@ impl Encrypted {
         let shared = |tally: &Arc<TcpTally>| Shared::new(*limits, tally.clone(), (*phase).clone());
         let mut tasks = Vec::new();
         for Listener { address, socket } in dot {
-            let protocol = dot::DnsOverTls {
+            let protocol = OverTls {
                 config: tls::over_tcp(certificate.clone(), &[tls::DOT])?,
-                make: (*make).clone(),
+                protocol: DnsOverTls { make: (*make).clone(), watchdog: (*watchdog).clone() },
                 shared: shared(&tallies.dot),
-                watchdog: (*watchdog).clone(),
             };
             let listener = tokio::net::TcpListener::from_std(socket)?;
             let (limiter, tally) = (limiter.clone(), tallies.dot.clone());
@@ -153,11 +161,14 @@ impl Encrypted {
             tasks.push(runtime.spawn(acceptor.run(address)));
         }
         for Listener { address, socket } in doh {
-            let protocol = doh::DnsOverHttps {
+            let protocol = OverTls {
                 config: tls::over_tcp(certificate.clone(), &[tls::HTTP2, tls::HTTP1])?,
-                make: (*make).clone(),
+                protocol: DnsOverHttps {
+                    make: (*make).clone(),
+                    watchdog: (*watchdog).clone(),
+                    requests_refused: tallies.requests_refused.clone(),
+                },
                 shared: shared(&tallies.doh),
-                watchdog: (*watchdog).clone(),
             };
             let listener = tokio::net::TcpListener::from_std(socket)?;
             let (limiter, tally) = (limiter.clone(), tallies.doh.clone());

@@ -1,9 +1,11 @@
 //! Queries in requests and answers in responses (RFC 8484).
 
+use std::error::Error;
+
 use cvdns_core::wire::{HEADER, MAX_MESSAGE, lifetime};
 use data_encoding::BASE64URL_NOPAD;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::body::{Body, Bytes};
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
@@ -18,7 +20,7 @@ const MESSAGE: &str = "application/dns-message";
 
 /// Why a request has no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refused {
+pub enum Refused {
     /// Another path.
     Path,
     /// Neither GET nor POST.
@@ -38,7 +40,12 @@ pub(super) enum Refused {
 }
 
 /// The query of a request.
-pub(super) async fn query_of(request: Request<Incoming>) -> Result<Vec<u8>, Refused> {
+///
+/// # Errors
+/// When the request has none, or none that can be taken.
+pub async fn query_of<B: Body<Data = Bytes, Error: Error + Send + Sync + 'static> + Unpin>(
+    request: Request<B>,
+) -> Result<Vec<u8>, Refused> {
     let (head, body) = request.into_parts();
     let query = match in_head(&head) {
         Ok(Some(query)) => query,
@@ -70,7 +77,7 @@ fn in_head(head: &Parts) -> Result<Option<Vec<u8>>, Refused> {
 
 /// Reads a body that is refused, unless it is long: where octets of the client are unread when a
 /// connection is closed, the kernel resets it, which can cost the response on its way.
-async fn discard(mut body: Incoming) {
+async fn discard(mut body: impl Body<Data = Bytes> + Unpin) {
     let mut left = 4 * MAX_MESSAGE;
     // Each round has octets, or is the last one.
     while let Some(Ok(frame)) = body.frame().await {
@@ -88,7 +95,9 @@ fn in_path(variables: &str) -> Result<Vec<u8>, Refused> {
     BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| Refused::Malformed)
 }
 
-async fn in_body(body: Incoming) -> Result<Vec<u8>, Refused> {
+async fn in_body(
+    body: impl Body<Data = Bytes, Error: Error + Send + Sync + 'static> + Unpin,
+) -> Result<Vec<u8>, Refused> {
     if body.size_hint().lower() > MAX_MESSAGE as u64 {
         discard(body).await;
         return Err(Refused::TooLong);
@@ -104,7 +113,7 @@ async fn in_body(body: Incoming) -> Result<Vec<u8>, Refused> {
 }
 
 /// A response with an answer. Caches keep it as long as its records may be kept (section 5.1).
-pub(super) fn response_of(answer: Vec<u8>) -> Response<Full<Bytes>> {
+pub fn response_of(answer: Vec<u8>) -> Response<Full<Bytes>> {
     let age = lifetime(&answer).unwrap_or_default();
     let mut response = Response::new(Full::from(answer));
     let headers = response.headers_mut();
@@ -117,7 +126,7 @@ pub(super) fn response_of(answer: Vec<u8>) -> Response<Full<Bytes>> {
 
 impl Refused {
     /// The response that says so, with a line for people.
-    pub(super) fn response(self) -> Response<Full<Bytes>> {
+    pub fn response(self) -> Response<Full<Bytes>> {
         let (status, text) = match self {
             Self::Path => (StatusCode::NOT_FOUND, "queries go to /dns-query (RFC 8484)"),
             Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "send GET or POST (RFC 8484)"),

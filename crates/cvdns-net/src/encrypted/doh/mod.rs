@@ -1,11 +1,12 @@
 //! DNS over HTTPS (RFC 8484), by HTTP/2 and HTTP/1.1.
 
 mod activity;
-mod exchange;
+pub mod exchange;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,20 +16,17 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use rustls::ServerConfig;
-use tokio::net::TcpStream;
 use tokio::select;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::handshake::{ClientTls, shake_hands};
+use super::handshake::{ClientTls, EncryptedProtocol, Established};
 use super::tls::HTTP2;
 use crate::connection::Shared;
 use crate::connection_limiter::Permit;
 use crate::counters::add;
 use crate::phase::Phase;
 use crate::responder::{Endpoint, MakeResponder, Responder, Transport};
-use crate::tcp::Protocol;
 use crate::tcp_limits::patience;
 use crate::watchdog::{Progress, Watchdog};
 
@@ -49,56 +47,48 @@ const SEND_BUFFER: usize = 64 << 10;
 const LAST_EXCHANGES: Duration = Duration::from_millis(250);
 
 /// DNS over HTTPS.
+#[derive(Clone)]
 pub(super) struct DnsOverHttps<M> {
-    pub config: Arc<ServerConfig>,
     pub make: M,
-    pub shared: Shared,
     pub watchdog: Watchdog,
+    /// Requests that were no query.
+    pub requests_refused: Arc<AtomicU64>,
 }
 
-impl<M: MakeResponder> Protocol for DnsOverHttps<M> {
+impl<M: MakeResponder> EncryptedProtocol for DnsOverHttps<M> {
     const NAME: &'static str = "DoH";
 
-    fn serve(
-        &self,
-        stream: TcpStream,
-        client: SocketAddr,
-        permit: Permit,
-    ) -> impl Future<Output = ()> + Send + 'static {
-        let (config, make, shared) = (self.config.clone(), self.make.clone(), self.shared.clone());
-        let (watchdog, mut stop) = (self.watchdog.clone(), self.shared.phase.clone());
-        async move {
-            let server = stream.local_addr().ok();
-            let Shared { limits, tally, .. } = &shared;
-            let stream = shake_hands(config, stream, limits, &permit, tally, &mut stop).await;
-            let Some(stream) = stream else { return };
-            let mut responder = make.make(Endpoint::Connection(Transport::Https));
-            if responder.wants_destination() {
-                responder.set_destination(server);
-            }
-            let progress = watchdog.watch("a DoH connection");
-            let exchanges = Exchanges {
-                client,
-                responder: Mutex::new(responder),
-                progress,
-                activity: Activity::new(),
-                permit,
-                shared,
-            };
-            Arc::new(exchanges).run(stream, stop).await;
+    async fn converse(&self, established: Established) {
+        let Established { stream, client, server, permit, shared, stop } = established;
+        let mut responder = self.make.make(Endpoint::Connection(Transport::Https));
+        if responder.wants_destination() {
+            responder.set_destination(server);
         }
+        // A transfer has several messages, and HTTP exchanges one.
+        responder.forbid_transfers();
+        let exchanges = Exchanges {
+            client,
+            responder: Mutex::new(responder),
+            progress: self.watchdog.watch("a DoH connection"),
+            activity: Activity::new(),
+            permit,
+            shared,
+            requests_refused: self.requests_refused.clone(),
+        };
+        Arc::new(exchanges).run(stream, stop).await;
     }
 }
 
 /// The exchanges of a connection.
 struct Exchanges<R> {
     client: SocketAddr,
-    /// Exchanges of HTTP/2 are concurrent, but all on one thread at a time.
+    /// Exchanges of HTTP/2 are tasks of their own. They take turns at this, for microseconds each.
     responder: Mutex<R>,
     progress: Arc<Progress>,
     activity: Activity,
     permit: Permit,
     shared: Shared,
+    requests_refused: Arc<AtomicU64>,
 }
 
 impl<R: Responder> Exchanges<R> {
@@ -120,8 +110,7 @@ impl<R: Responder> Exchanges<R> {
                 .max_header_list_size(MOST_HEAD)
                 .max_send_buf_size(SEND_BUFFER);
             let mut connection = pin!(builder.serve_connection(io, service));
-            let end = self.until_end(connection.as_mut(), stop).await;
-            if end == End::Stop {
+            if self.until_last_exchange(connection.as_mut(), stop).await {
                 connection.as_mut().graceful_shutdown();
                 let _ = timeout(LAST_EXCHANGES, connection).await;
             }
@@ -132,12 +121,28 @@ impl<R: Responder> Exchanges<R> {
                 .header_read_timeout(self.shared.limits.idle)
                 .max_buf_size(MOST_HEAD as usize);
             let mut connection = pin!(builder.serve_connection(io, service));
-            let end = self.until_end(connection.as_mut(), stop).await;
-            if end == End::Stop {
+            if self.until_last_exchange(connection.as_mut(), stop).await {
                 connection.as_mut().graceful_shutdown();
                 let _ = timeout(LAST_EXCHANGES, connection).await;
             }
         }
+    }
+
+    /// Waits until a connection ends, or until exchanges that are under way are its last ones.
+    /// Returns whether there may be some. Where another process goes on, a connection that was just
+    /// made has a moment for its request: its client has no reason to try again.
+    async fn until_last_exchange<E>(
+        &self,
+        mut connection: impl Future<Output = Result<(), E>> + Unpin,
+        stop: watch::Receiver<Phase>,
+    ) -> bool {
+        let phase = stop.clone();
+        let end = self.until_end(&mut connection, stop).await;
+        let is_handover = *phase.borrow() == Phase::HandingOver;
+        if end == End::Stop && is_handover && self.activity.state() == State::New {
+            return timeout(LAST_EXCHANGES, connection).await.is_err();
+        }
+        end == End::Stop
     }
 
     /// Waits until a connection ends, or should, and counts why.
@@ -177,15 +182,12 @@ impl<R: Responder> Exchanges<R> {
     async fn exchange(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let _under_way = self.activity.begin(&self.permit);
         let Shared { limits, tally, .. } = &self.shared;
-        let query = match timeout(limits.message, query_of(request)).await {
-            Ok(Ok(query)) => query,
-            Ok(Err(refused)) => {
-                add(&tally.malformed_requests, 1);
+        let query = timeout(limits.message, query_of(request)).await;
+        let query = match query.unwrap_or(Err(Refused::Slow)) {
+            Ok(query) => query,
+            Err(refused) => {
+                add(&self.requests_refused, 1);
                 return refused.response();
-            }
-            Err(_) => {
-                add(&tally.malformed_requests, 1);
-                return Refused::Slow.response();
             }
         };
         add(&tally.received, 1);
@@ -208,8 +210,6 @@ impl<R: Responder> Exchanges<R> {
                 responder.respond(buffer, length, self.client, Transport::Https)
             })
         });
-        // A transfer has several messages, and HTTP exchanges one.
-        drop(responder.take_messages());
         let answer = output.message().filter(|_| is_answered).map(<[u8]>::to_vec);
         self.shared.buffers.put(output);
         answer

@@ -57,8 +57,14 @@ enum End {
     Evicted,
     /// The server stops.
     Stop,
+    /// A query, or the end of its stream, did not come in time.
+    SlowQuery,
+    /// The client did not take an answer in time.
+    SlowReader,
     /// The client has broken the protocol.
     Protocol,
+    /// A task of a stream panicked.
+    Panic(JoinError),
     /// Its queries are too much.
     TooMuch,
 }
@@ -66,7 +72,7 @@ enum End {
 /// What a task of a stream has done.
 enum Done {
     /// Read a query, and who it came on.
-    Read(SendStream, Result<Vec<u8>, NoQuery>),
+    Read(SendStream, Result<Box<[u8]>, NoQuery>),
     /// Sent an answer, or found nobody who takes it.
     Sent,
     /// The client did not take its answer in time.
@@ -103,7 +109,14 @@ impl<M: MakeResponder> Conversation<M> {
                 let _ = timeout(LAST_STREAMS, last).await;
                 (&tally.stopped, NO_ERROR)
             }
+            End::SlowQuery => (&tally.message_timeouts, PROTOCOL_ERROR),
+            End::SlowReader => (&tally.write_timeouts, EXCESSIVE_LOAD),
             End::Protocol => (&tally.malformed, PROTOCOL_ERROR),
+            End::Panic(error) => {
+                note_panic(&tally, Err(error));
+                connection.close(INTERNAL_ERROR, b"");
+                return;
+            }
             End::TooMuch => (&tally.out_of_memory, EXCESSIVE_LOAD),
         };
         add(counter, 1);
@@ -111,6 +124,8 @@ impl<M: MakeResponder> Conversation<M> {
     }
 
     /// Shakes hands within the time for a first query. `None` if that fails, which is counted.
+    /// Where another process goes on, it is finished here: before its end the code of an
+    /// application would reach the client as an error (RFC 9000 section 10.2.3).
     async fn shake_hands(
         &self,
         incoming: Incoming,
@@ -121,7 +136,7 @@ impl<M: MakeResponder> Conversation<M> {
         let handshake = async { incoming.accept().ok()?.await.ok() };
         let result = select! {
             biased;
-            _ = stop.wait_for(|phase| *phase != Phase::Serving) => {
+            _ = stop.wait_for(|phase| *phase == Phase::Stopping) => {
                 add(&tally.stopped, 1);
                 return None;
             }
@@ -187,15 +202,10 @@ impl<M: MakeResponder> Conversation<M> {
         streams: &mut Streams<M::Responder>,
     ) -> Result<(), End> {
         match done {
-            Err(error) => {
-                note_panic(&self.shared.tally, Err(error));
-                Ok(())
-            }
-            Ok(Done::Sent | Done::Read(_, Err(NoQuery::Gone | NoQuery::Slow))) => Ok(()),
-            Ok(Done::SlowReader) => {
-                add(&self.shared.tally.write_timeouts, 1);
-                Err(End::Client)
-            }
+            Err(error) => Err(End::Panic(error)),
+            Ok(Done::Sent | Done::Read(_, Err(NoQuery::Gone))) => Ok(()),
+            Ok(Done::SlowReader) => Err(End::SlowReader),
+            Ok(Done::Read(_, Err(NoQuery::Slow))) => Err(End::SlowQuery),
             Ok(Done::Read(_, Err(NoQuery::Protocol))) => Err(End::Protocol),
             Ok(Done::Read(_, Err(NoQuery::TooMuch))) => Err(End::TooMuch),
             Ok(Done::Read(send, Ok(query))) => self.answer(send, &query, connection, streams),

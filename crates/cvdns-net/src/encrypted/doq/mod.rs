@@ -1,7 +1,7 @@
 //! DNS over QUIC (RFC 9250): accepts connections within their limit.
 
 mod connection;
-mod query;
+pub mod query;
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};

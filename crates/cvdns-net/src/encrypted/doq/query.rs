@@ -10,7 +10,7 @@ use quinn::RecvStream;
 use tokio::time::timeout;
 
 use crate::input::PREFIX;
-use crate::memory::reserve;
+use crate::memory::{copied, reserve};
 
 /// Octets of the queries of a connection that are being received. Together they are limited, as a
 /// client may open many streams and end none of them.
@@ -34,10 +34,26 @@ pub(super) enum NoQuery {
     Protocol,
     /// The client took the query back, or is gone.
     Gone,
-    /// The query did not end in time.
+    /// The query, or the end of its stream behind it, did not come in time.
     Slow,
     /// Unfinished queries have too many octets, or the system gives no memory for them.
     TooMuch,
+}
+
+/// The octets on a stream are not one query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoSingleQuery;
+
+/// The query of a stream that has ended, without its length (RFC 9250 section 4.2).
+///
+/// # Errors
+/// When there is no query, a part of one, or more than one; when it has an ID other than 0 (section
+/// 4.2.1); when it negotiates the idle timeout, which is QUIC's (section 5.5.2).
+pub fn query_in(octets: &[u8]) -> Result<&[u8], NoSingleQuery> {
+    let (prefix, message) = octets.split_first_chunk::<PREFIX>().ok_or(NoSingleQuery)?;
+    let is_whole = usize::from(u16::from_be_bytes(*prefix)) == message.len();
+    let is_query = is_whole && message.len() >= HEADER && message.starts_with(&[0, 0]);
+    if is_query && !has_keepalive(message) { Ok(message) } else { Err(NoSingleQuery) }
 }
 
 /// Reads a query, without its length. A stream has one, and ends behind it.
@@ -45,16 +61,10 @@ pub(super) async fn read(
     mut stream: RecvStream,
     budget: Budget,
     time: Duration,
-) -> Result<Vec<u8>, NoQuery> {
+) -> Result<Box<[u8]>, NoQuery> {
     let octets = timeout(time, all(&mut stream, budget)).await.map_err(|_| NoQuery::Slow)??;
-    let (prefix, message) = octets.split_first_chunk::<PREFIX>().ok_or(NoQuery::Protocol)?;
-    let is_whole = usize::from(u16::from_be_bytes(*prefix)) == message.len();
-    // The ID must be 0 (section 4.2.1), and the idle timeout is QUIC's (section 5.5.2).
-    let is_query = is_whole && message.len() >= HEADER && message.starts_with(&[0, 0]);
-    if !is_query || has_keepalive(message) {
-        return Err(NoQuery::Protocol);
-    }
-    Ok(message.to_vec())
+    let query = query_in(&octets).map_err(|NoSingleQuery| NoQuery::Protocol)?;
+    copied(query).map_err(|_| NoQuery::TooMuch)
 }
 
 async fn all(stream: &mut RecvStream, budget: Budget) -> Result<Vec<u8>, NoQuery> {
