@@ -83,7 +83,14 @@ impl Keeper {
 
     /// Takes the lease, or renews it.
     fn renew(&mut self) -> Result<(), String> {
-        let possession = self.lease.acquire().map_err(|error| self.cannot(&error))?;
+        let possession = match self.lease.acquire() {
+            Ok(possession) => possession,
+            Err(error) => {
+                // The store may be another one when it is back.
+                self.held = None;
+                return Err(self.cannot(&error));
+            }
+        };
         let is_held = possession == Possession::Own;
         if self.held != Some(is_held) {
             let place = &self.settings.place;

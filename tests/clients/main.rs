@@ -18,6 +18,7 @@ mod feed_cli;
 mod feed_sources;
 mod feed_url;
 mod monitor;
+mod nats;
 mod overrides_url;
 mod package;
 mod pages;

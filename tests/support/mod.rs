@@ -24,6 +24,7 @@ pub mod left_out;
 pub mod memory;
 pub mod minisign;
 pub mod name;
+pub mod nats;
 pub mod nginx;
 pub mod numbers;
 pub mod packet;

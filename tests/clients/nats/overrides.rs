@@ -1,0 +1,80 @@
+//! The overrides of all servers, through NATS.
+
+use super::network::{Network, answer, command, pool_without, text, until_without};
+use crate::support;
+
+use support::daemon::Daemon;
+use support::fixture::{path, states, yields};
+
+#[test]
+fn overrides_of_all_servers_reach_each_and_its_own_apply_first() {
+    let network = Network::start();
+    network.publish(1_001, "de1.example");
+    let own = "overrides = \"overrides.toml\"\nstate = \"state\"";
+    let mut plain = Daemon::start(&network.files("state = \"state\"", ""));
+    let with_own = Daemon::start(&network.files(own, ""));
+    until_without(&plain, "de1.example");
+    // There are none, and nothing is wrong with that.
+    assert!(!plain.log().contains("overrides"), "{}", plain.log());
+    let add = |host: &str, state: &str| {
+        let words = ["override", "add", host, "--state", state, "--reason", "work", "--fleet"];
+        network.command(&words)
+    };
+    let all_up = yields(&path("DE"), &states(&[]), false).0;
+    assert!(add("de1.example", "up").contains("override added"), "{}", add("de1.example", "up"));
+    plain.until("all are up", || answer(plain.client()) == all_up);
+    with_own.until("all are up", || answer(with_own.client()) == all_up);
+
+    let words = ["override", "add", "de1.example", "--state", "down", "--reason", "seen here"];
+    let told = text(&command(with_own.path(), &words));
+    assert!(told.contains("override added"), "{told}");
+    until_without(&with_own, "de1.example");
+    assert_eq!(answer(plain.client()), all_up);
+    let listed = network.command(&["override", "list", "--fleet"]);
+    assert!(listed.contains("de1.example") && listed.contains("work"), "{listed}");
+    let explained = text(&command(plain.path(), &["override", "list"]));
+    assert!(explained.contains("names no file of overrides"), "{explained}");
+
+    // They are kept for a start without NATS.
+    let mut network = network;
+    network.nats.kill();
+    plain.kill();
+    plain.start_again();
+    assert_eq!(answer(plain.client()), all_up, "{}", plain.log());
+    network.nats.start_again();
+    let told = network.command(&["override", "remove", "de1.example", "--fleet"]);
+    assert!(told.contains("override removed"), "{told}");
+    until_without(&plain, "de1.example");
+    let again = network.command(&["override", "remove", "de1.example", "--fleet"]);
+    assert!(again.contains("there is no such override"), "{again}");
+}
+
+/// Overrides without a signature, by another key, and older ones.
+#[test]
+fn other_overrides_are_refused() {
+    let network = Network::start();
+    network.publish(1_001, "de1.example");
+    let daemon = Daemon::start(&network.files("", ""));
+    until_without(&daemon, "de1.example");
+    let up = |serial: u64| {
+        format!(
+            "serial = {serial}\n[[override]]\nhost = \"de1.example\"\nstate = \"up\"\nreason = \"r\"\n"
+        )
+    };
+    network.put("overrides", "serial = 5\n", Some(network.sign("ours", "serial = 5\n")));
+    daemon.wait_for_log(0, &["overrides 5 of nats://"]);
+    for (serial, signature, says) in [
+        (6, None, "no signature"),
+        (6, Some(network.sign("theirs", &up(6))), "key other than"),
+        (4, Some(network.sign("ours", &up(4))), "serial 4 is lower than 5"),
+        (5, Some(network.sign("ours", &up(5))), "serial 5 is in force with other content"),
+    ] {
+        let before = daemon.log().len();
+        network.put("overrides", &up(serial), signature);
+        daemon.wait_for_log(before, &["the overrides nats://", "are not taken", says]);
+        assert_eq!(answer(daemon.client()), pool_without("de1.example"), "{says}");
+    }
+    network.put("overrides", &up(6), Some(network.sign("ours", &up(6))));
+    let all_up = yields(&path("DE"), &states(&[]), false).0;
+    daemon.until("all are up", || answer(daemon.client()) == all_up);
+}

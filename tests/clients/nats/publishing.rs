@@ -1,0 +1,140 @@
+//! Coordinators that publish: one at a time, and only what is newer.
+
+use super::network::{Network, command, feed_without, text, until_without};
+use crate::support;
+
+use std::fs::File;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use support::daemon::Daemon;
+
+/// A coordinator that goes on publishing the feed of its directory.
+struct Coordinator {
+    child: Child,
+    dir: tempfile::TempDir,
+}
+
+impl Coordinator {
+    fn start(network: &Network) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        network.files("", "[monitor]\nfeed = \"feed.json\"").write(dir.path(), 0);
+        let _ = std::fs::remove_file(dir.path().join("feed.json"));
+        let child = follow(dir.path());
+        Self { child, dir }
+    }
+
+    fn start_again(&mut self) {
+        self.child = follow(self.dir.path());
+    }
+
+    fn kill(&mut self) {
+        self.child.kill().expect("it ran");
+        self.child.wait().expect("it ended");
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
+    }
+
+    fn until_logged(&self, words: &str) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !self.log().contains(words) {
+            assert!(Instant::now() < deadline, "no {words:?} in {}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Coordinator {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn follow(dir: &Path) -> Child {
+    let log = File::options().create(true).append(true).open(dir.join("log")).expect("a log");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cvdns"));
+    command.args(["feed", "publish", "--follow"]).current_dir(dir).stdin(Stdio::null());
+    command.stdout(Stdio::null()).stderr(log).spawn().expect("it runs")
+}
+
+/// A feed that is older than the published one, or has its serial and says something else.
+#[test]
+fn only_what_is_newer_is_published() {
+    let network = Network::start();
+    assert!(network.publish(1_001, "de1.example").contains("feed 1001 is published"));
+    let again = network.command(&["feed", "publish", "feed.json"]);
+    assert!(again.contains("was published in nats://"), "{again}");
+    for (serial, host, says) in [
+        (1_000, "de1.example", "feed 1001 is published, which is newer than 1000"),
+        (1_001, "de2.example", "feed 1001 is published with other content"),
+    ] {
+        let told = network.publish(serial, host);
+        assert!(told.contains("is not published") && told.contains(says), "{told}");
+    }
+    assert!(network.publish(1_002, "de2.example").contains("feed 1002 is published"));
+    // What servers would refuse is not published either.
+    let file = network.desk.path().join("feed.json");
+    std::fs::write(&file, feed_without(1_003, "de1.example")).expect("a feed");
+    let output = command(network.desk.path(), &["feed", "publish", "feed.json"]);
+    let told = text(&output);
+    assert!(told.contains("the feed would be refused") && !output.status.success(), "{told}");
+    let output = command(network.desk.path(), &["feed", "publish", "nosuch.json"]);
+    assert!(text(&output).contains("nosuch.json") && !output.status.success());
+}
+
+/// Two coordinators, which are killed in turn: the other one takes over, serials only rise, and the
+/// last feed of each is not lost.
+#[test]
+fn of_two_coordinators_one_publishes_and_the_other_takes_over() {
+    take_turns(1);
+}
+
+/// The same for minutes.
+#[test]
+#[ignore = "takes 5 minutes: cargo test --test clients -- --ignored coordinators_take_turns"]
+fn coordinators_take_turns() {
+    take_turns(15);
+}
+
+fn take_turns(turns: usize) {
+    let network = Network::start();
+    let server = Daemon::start(&network.files("", ""));
+    let mut coordinators = [Coordinator::start(&network), Coordinator::start(&network)];
+    let hosts = ["de1.example", "de2.example", "de3.example"];
+    let mut serial = 1_000;
+    let mut publish = |coordinators: &[Coordinator; 2]| {
+        serial += 1;
+        let host = hosts[serial as usize % hosts.len()];
+        for coordinator in coordinators {
+            network.write_feed(&coordinator.dir.path().join("feed.json"), serial, host);
+        }
+        until_without(&server, host);
+    };
+    publish(&coordinators);
+    let holder =
+        coordinators.iter().position(|one| one.log().contains("publishes feeds in nats://"));
+    let mut holder = holder.expect("one of them publishes");
+    coordinators[1 - holder].until_logged("this host stands by");
+    for _ in 0..turns {
+        publish(&coordinators);
+        coordinators[holder].kill();
+        // The other one takes over when the lease has ended.
+        publish(&coordinators);
+        coordinators[holder].start_again();
+        holder = 1 - holder;
+        publish(&coordinators);
+    }
+    // Each feed in its turn, none of them twice, none after a newer one.
+    let log = server.log();
+    let taken = log.lines().filter_map(|line| {
+        let (_, rest) = line.split_once("INFO feed ")?;
+        rest.contains("is in force").then(|| rest.split(' ').next()?.parse::<u64>().ok())?
+    });
+    let taken: Vec<u64> = taken.collect();
+    assert!(taken.is_sorted_by(|a, b| a < b) && taken.last() == Some(&serial), "{taken:?}");
+    assert!(!log.contains("is lower than"), "{log}");
+}
