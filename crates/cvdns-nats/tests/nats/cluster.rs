@@ -1,5 +1,7 @@
 //! Three nodes as docs/nats.md has them: one of them dies.
 
+use std::time::{Duration, Instant};
+
 use cvdns_nats::{ErrorKind, Plan, Published, Settings, Verdict, Writer, set_up};
 
 use super::documented::{Certificates, as_user, configurations, write_users};
@@ -32,7 +34,7 @@ fn three_nodes(certificates: &Certificates) -> Vec<Server> {
 /// The number of the node that leads the bucket.
 fn leader(admin: &Settings) -> usize {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let text = runtime.block_on(async {
+    runtime.block_on(async {
         let credentials = std::fs::read_to_string(admin.credentials.as_ref().unwrap()).unwrap();
         let (user, password) = credentials.trim().split_once(':').unwrap();
         let options = async_nats::ConnectOptions::with_user_and_password(
@@ -43,11 +45,21 @@ fn leader(admin: &Settings) -> usize {
         let address: Vec<async_nats::ServerAddr> =
             admin.servers.iter().map(|server| server.to_string().parse().unwrap()).collect();
         let client = options.connect(address).await.unwrap();
-        let answer = client.request("$JS.API.STREAM.INFO.KV_cvdns", "".into()).await.unwrap();
-        String::from_utf8_lossy(&answer.payload).into_owned()
-    });
-    let after = text.split("\"leader\":\"nats").nth(1).expect("a leader");
-    after[..1].parse::<usize>().unwrap() - 1
+        // Nobody answers, or knows a leader, while one is elected.
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            let asked = client.request("$JS.API.STREAM.INFO.KV_cvdns", "".into()).await;
+            let text = asked.map(|answer| String::from_utf8_lossy(&answer.payload).into_owned());
+            let after = text.ok().and_then(|text| {
+                text.split("\"leader\":\"nats").nth(1)?.get(..1)?.parse::<usize>().ok()
+            });
+            if let Some(number) = after {
+                return number - 1;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("no leader")
+    })
 }
 
 #[test]

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use cvdns_nats::{ErrorKind, Last, Plan, Verdict, Writer, read, set_up};
-use nix::sys::signal::Signal;
 
 use super::heard::{Heard, all_hear};
 use super::raw::Raw;
@@ -163,10 +162,10 @@ fn a_server_that_hangs_is_left_for_another() {
     other.kill();
     let mut heard = Heard::new(&settings(&[hanging.port, other.port]));
     heard.serial(1);
-    hanging.signal(Signal::SIGSTOP);
+    hanging.freeze();
     other.restart();
     heard.serial(2);
-    hanging.signal(Signal::SIGCONT);
+    hanging.thaw();
 }
 
 #[test]
@@ -219,7 +218,7 @@ fn a_document_is_read_once_or_says_why_not() {
     put(&mut writer(&server), 3);
     let found = read(&server.settings(), &key(), PATIENCE).unwrap().unwrap();
     assert_eq!(serial(&found), 3);
-    server.signal(Signal::SIGSTOP);
+    server.freeze();
     of(ErrorKind::Timeout, server.settings());
     server.kill();
 }

@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use cvdns_nats::{Lease, Plan, Possession, Settings, set_up};
-use nix::sys::signal::Signal;
 
 use super::PATIENCE;
 use super::server::Server;
@@ -67,14 +66,14 @@ fn a_holder_that_cannot_renew_stops_believing() {
             .unwrap();
     assert_eq!(holder.acquire(), Ok(Possession::Own));
     let until = holder.held_until().unwrap();
-    server.signal(Signal::SIGSTOP);
+    server.freeze();
     assert!(holder.acquire().is_err());
     assert_eq!(holder.held_until(), Some(until));
     while Instant::now() < until {
         std::thread::sleep(Duration::from_millis(20));
     }
     assert!(!holder.is_held());
-    server.signal(Signal::SIGCONT);
+    server.thaw();
     let deadline = Instant::now() + PATIENCE;
     while holder.acquire() != Ok(Possession::Own) {
         assert!(Instant::now() < deadline);

@@ -1,5 +1,9 @@
 //! Messages that are no documents, stored by somebody who may publish.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use cvdns_nats::ErrorKind;
 use data_encoding::BASE64;
 
 use super::heard::Heard;
@@ -70,4 +74,23 @@ fn what_did_not_come_from_the_store_is_not_taken() {
     store(2);
     heard.serial(2);
     assert_eq!(heard.serials(), [1, 2]);
+}
+
+#[test]
+fn a_header_that_ends_the_connection_keeps_nobody_from_what_follows_it() {
+    let server = Server::start();
+    let raw = Raw::new(server.port);
+    let store = |serial| raw.say(SUBJECT, &[], &document(serial, 0).encode().payload);
+    store(1);
+    let mut heard = Heard::new(&server.settings());
+    heard.serial(1);
+    let mut stream = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+    let message = b"CONNECT {\"headers\":true,\"verbose\":false}\r\nHPUB $KV.cvdns.feed 18 19\r\n\
+        NATS/1.0\r\nA: \xff\r\n\r\nx\r\nPING\r\n";
+    stream.write_all(message).unwrap();
+    heard.unavailable(ErrorKind::Disconnected);
+    heard.unavailable(ErrorKind::Disconnected);
+    store(3);
+    heard.serial(3);
+    assert!(stream.read(&mut [0; 10]).unwrap() > 0);
 }

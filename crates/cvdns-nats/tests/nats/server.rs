@@ -91,10 +91,30 @@ impl Server {
         }
     }
 
-    /// Stops it in its tracks, or lets it go on.
-    pub(crate) fn signal(&self, signal: Signal) {
+    /// Stops it in its tracks: on return all of its threads stand still.
+    pub(crate) fn freeze(&self) {
+        let pid = self.signal(Signal::SIGSTOP);
+        let stands = |task: fs::DirEntry| {
+            let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            // A thread that ended meanwhile has none.
+            stat.rsplit(") ").next().is_none_or(|rest| rest.is_empty() || rest.starts_with('T'))
+        };
+        let deadline = Instant::now() + PATIENCE;
+        while !fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten().all(stands) {
+            assert!(Instant::now() < deadline, "it does not stop");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Lets it go on.
+    pub(crate) fn thaw(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    fn signal(&self, signal: Signal) -> u32 {
         let pid = self.child.as_ref().expect("it runs").id();
         kill(Pid::from_raw(pid.try_into().unwrap()), signal).unwrap();
+        pid
     }
 
     /// Removes what it stored; it must not run.
