@@ -61,7 +61,7 @@ fn what_is_not_signed_or_not_newer_is_refused() {
         (&feed, None, "no signature"),
         (&feed, Some(network.sign("theirs", &feed)), "key other than"),
         (&feed, Some(network.sign("ours", &old)), "does not match these octets"),
-        (&feed, Some("no signature".to_owned()), "is no minisign signature"),
+        (&feed, Some("no signature".to_owned()), "is not a minisign signature"),
         (&old, Some(network.sign("ours", &old)), "serial 1000 is lower"),
         (&other, Some(network.sign("ours", &other)), "serial 1001"),
     ] {
