@@ -10,6 +10,7 @@
 //! - `arrival` says what is known of addresses that are new, and `ramp` with which weight a mirror
 //!   comes back.
 //! - `schedule` says when an address is checked next, and `stored` keeps on disk what is known.
+//! - [`combine`] joins what several monitors report into one result for each address. It is pure.
 //! - `coordinator` holds these together, `learn` takes the results of checks, `run` drives them
 //!   with threads, the clock and signals: [`once`] and [`watch`] are the entry points. `witness`
 //!   asks the witnesses.
@@ -23,6 +24,7 @@
 
 mod arrival;
 pub mod check;
+pub mod combine;
 mod confirm;
 mod coordinator;
 mod document;

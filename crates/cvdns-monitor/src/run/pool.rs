@@ -10,7 +10,7 @@ use cvdns_io::essential;
 use jiff::Timestamp;
 
 use super::stop::Stop;
-use crate::check::{Client, check};
+use crate::check::{Client, check, evidence};
 use crate::confirm::confirmed;
 use crate::rule::Evidence;
 use crate::target::Target;
@@ -118,7 +118,7 @@ impl Checker {
         let address = SocketAddr::new(target.address, self.port);
         let once = || {
             let now = self.fixed.unwrap_or_else(Timestamp::now);
-            Evidence::from(check(&self.client, address, &target.requirements, now))
+            evidence(check(&self.client, address, &target.requirements, now))
         };
         confirmed(self.tries, once, || !self.stop.wait(self.pause))
     }
