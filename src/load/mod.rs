@@ -14,6 +14,7 @@ mod geoip;
 mod include;
 mod key_directory;
 mod key_place;
+mod members;
 mod monitor;
 mod overrides;
 mod page_place;

@@ -11,6 +11,8 @@
 //!   comes back.
 //! - `schedule` says when an address is checked next, and `stored` keeps on disk what is known.
 //! - [`combine`] joins what several monitors report into one result for each address. It is pure.
+//! - `signed_report` is how such reports arrive, `roster` keeps them, and `combined` has the
+//!   coordinator learn from them; `reporter` writes one, and `remarks` says who saw what.
 //! - `coordinator` holds these together, `learn` takes the results of checks, `run` drives them
 //!   with threads, the clock and signals: [`once`] and [`watch`] are the entry points. `witness`
 //!   asks the witnesses.
@@ -25,6 +27,7 @@
 mod arrival;
 pub mod check;
 pub mod combine;
+mod combined;
 mod confirm;
 mod coordinator;
 mod document;
@@ -40,10 +43,14 @@ mod notify;
 mod page;
 mod publish;
 mod ramp;
+mod remarks;
+mod reporter;
+mod roster;
 pub mod rule;
 mod run;
 mod schedule;
 mod sign;
+mod signed_report;
 mod stored;
 mod target;
 pub mod timestamp;
@@ -52,9 +59,10 @@ mod witness;
 
 pub use coordinator::{AddressRow, Coordinator};
 pub use doubt::Frozen;
-pub use inputs::{AnswerInputs, AnswersReader, MonitorInputs, OverridesReader, PageInputs};
+pub use inputs::{AnswerInputs, AnswersReader, MonitorInputs, OverridesReader, PageInputs, Role};
 pub use page::page_trouble;
 pub use publish::{read_release, released};
-pub use run::{Checked, Start, once, watch};
+pub use run::{Checked, Start, join, join_once, once, watch};
 pub use sign::Signer;
+pub use signed_report::{ReadReport, ReportSource, SignedReport};
 pub use target::Requirements;

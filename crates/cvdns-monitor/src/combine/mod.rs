@@ -20,6 +20,9 @@ mod table;
 mod tally;
 mod words;
 
+#[cfg(test)]
+mod oracle_tests;
+
 
 pub use sanity::{Agreement, Soundness};
 pub use standing::{Cut, Standing};

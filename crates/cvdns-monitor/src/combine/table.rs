@@ -51,7 +51,7 @@ impl Family {
     }
 
     /// What a list of seats says of a seat and this family.
-    pub(super) fn is_in(self, seats: &[[bool; 2]], seat: usize) -> bool {
+    pub(crate) fn is_in(self, seats: &[[bool; 2]], seat: usize) -> bool {
         let of = seats.get(seat).copied().unwrap_or_default();
         let [v4, v6] = of;
         if self == Self::V4 { v4 } else { v6 }

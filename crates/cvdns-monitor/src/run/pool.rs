@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use cvdns_core::report::ReportError;
 use cvdns_io::essential;
 use jiff::Timestamp;
 
@@ -13,6 +14,7 @@ use super::stop::Stop;
 use crate::check::{Client, check, evidence};
 use crate::confirm::confirmed;
 use crate::rule::Evidence;
+use crate::signed_report::Arrived;
 use crate::target::Target;
 use crate::witness::Asking;
 
@@ -22,6 +24,8 @@ pub(super) enum Event {
     Checked(u64, usize, Evidence),
     /// The number of a pool, and the witnesses that do not answer.
     Asked(u64, Vec<SocketAddr>),
+    /// The number of a set of readers, that of a member, and what came of reading its report.
+    Reported(u64, usize, Box<Result<Option<Arrived>, ReportError>>),
     /// SIGHUP.
     Reload,
     /// SIGTERM or SIGINT.
