@@ -36,6 +36,7 @@ pub mod mirror;
 pub mod name;
 pub mod overrides;
 pub mod release;
+pub mod report;
 pub mod respond;
 pub mod secrets;
 pub mod signature;
@@ -50,7 +51,7 @@ pub mod zone;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 33] = [
+pub const TARGETS: [Target; 34] = [
     ("abuse", abuse::run),
     ("compile", compile::run),
     ("config", config::run),
@@ -75,6 +76,7 @@ pub const TARGETS: [Target; 33] = [
     ("name", name::run),
     ("overrides", overrides::run),
     ("release", release::run),
+    ("report", report::run),
     ("respond", respond::run),
     ("secrets", secrets::run),
     ("signature", signature::run),

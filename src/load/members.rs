@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::remote::{FetchTimeouts, Fetched, Fetcher, TrustedRoots};
-use super::source::FeedSource;
 use super::roots;
+use super::source::FeedSource;
 use cvdns_core::config::{Config, Member};
 use cvdns_core::health::signature_path;
 use cvdns_core::problem::{Location, Problems};

@@ -1,37 +1,16 @@
 //! How the coordinator learns from what several monitors found together.
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 
 use super::combine::{Combined, Family, Outcome, Standing, Subject};
 use super::coordinator::Coordinator;
 use super::doubt::Frozen;
 use super::learn::{News, Random};
+use super::learnt::Learnt;
 use super::remarks::{Remark, Remarks};
 use super::rule::Evidence;
-
-/// What was last learnt of each address, by host.
-pub(super) type Taken = BTreeMap<String, BTreeMap<IpAddr, Learnt>>;
-
-/// A result that was learnt: its kind, and when it was found. The same one is no second check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Learnt {
-    found: Kind,
-    as_of: Timestamp,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Kind {
-    Good,
-    Faulty,
-    Dead,
-    Unchecked,
-}
 
 impl Coordinator {
     /// The addresses of the fleet, in the order of their numbers.
@@ -78,7 +57,8 @@ impl Coordinator {
         now: Timestamp,
     ) -> Option<News> {
         let [before, after] = [self.standing().frozen_since(), standing.frozen_since()];
-        for (family, (before, after)) in Family::BOTH.into_iter().zip(before.into_iter().zip(after)) {
+        for (family, (before, after)) in Family::BOTH.into_iter().zip(before.into_iter().zip(after))
+        {
             if let (Some(since), None) = (before, after) {
                 let span = now.duration_since(since).max(SignedDuration::ZERO).unsigned_abs();
                 self.shift(family, span);
@@ -109,17 +89,12 @@ impl Coordinator {
         let Some((target, as_of)) = self.targets.get(number).zip(outcome.as_of) else {
             return false;
         };
-        let found = match outcome.evidence {
-            Evidence::Serves { .. } | Evidence::Answers => Kind::Good,
-            Evidence::Faulty(_) => Kind::Faulty,
-            Evidence::Dead(_) => Kind::Dead,
-            Evidence::Unchecked(_) => Kind::Unchecked,
-        };
+        let learnt = Learnt::of(&outcome.evidence, as_of);
         let taken = self.stored.taken.entry(target.host.clone()).or_default();
         let last = taken.get(&target.address);
-        let is_new = last.is_none_or(|last| last.found != found || last.as_of < as_of);
+        let is_new = last.is_none_or(|last| learnt.is_after(*last));
         if is_new {
-            taken.insert(target.address, Learnt { found, as_of });
+            taken.insert(target.address, learnt);
         }
         is_new
     }

@@ -173,8 +173,12 @@ mod tests {
             (1..=addresses.len() as u8).map(|n| IpAddr::from([192, 0, 2, n])).collect();
         let addresses = (1u8..).zip(addresses).map(address).collect();
         let outage = Outage::default();
-        let entry =
-            MirrorEntry::of("a.example", &Mirror { state, since: now, outage, addresses }, &listed, &Remarks::default());
+        let entry = MirrorEntry::of(
+            "a.example",
+            &Mirror { state, since: now, outage, addresses },
+            &listed,
+            &Remarks::default(),
+        );
         let mirrors = Mirrors::from([("a.example".to_owned(), entry)]);
         let document = Document {
             format: 1,

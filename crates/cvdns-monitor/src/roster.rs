@@ -116,7 +116,9 @@ impl Roster {
         let Some(entry) = self.entries.get_mut(number) else { return false };
         entry.is_heard = true;
         let judged = read.and_then(|arrived| match arrived {
-            Some(arrived) => entry.accepts(&arrived.report, now).map(|is_new| (arrived, is_new)).map(Some),
+            Some(arrived) => {
+                entry.accepts(&arrived.report, now).map(|is_new| (arrived, is_new)).map(Some)
+            }
             None => Ok(None),
         });
         match judged {
@@ -184,7 +186,8 @@ impl Entry {
         }
         self.complaint = Some(reason);
         let (name, place) = (self.name(), self.source.place());
-        let goes_on = if self.report.is_some() { "; the last one stays until it is late" } else { "" };
+        let goes_on =
+            if self.report.is_some() { "; the last one stays until it is late" } else { "" };
         warn!(
             monitor = name,
             reason, "the report of {name} is not used ({place}): {error}{goes_on}"

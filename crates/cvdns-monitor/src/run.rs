@@ -9,6 +9,7 @@ mod parts;
 mod pool;
 mod readers;
 mod report;
+mod signalled;
 mod stop;
 
 use std::collections::HashSet;
@@ -61,9 +62,6 @@ const LATE_FEEDS: u32 = 6;
 /// The pause before a feed that could not be written is written again.
 const RETRY: Duration = Duration::from_secs(10);
 
-/// The time that `on-change` gets at the end for the changes that still wait.
-const NOTIFY_GRACE: Duration = Duration::from_secs(10);
-
 /// The time for which pages and metrics wait for the history of a single round.
 const HISTORY_GRACE: Duration = Duration::from_secs(10);
 
@@ -114,8 +112,7 @@ impl Start {
     /// # Errors
     /// When one of the inputs cannot be used.
     pub fn new(inputs: MonitorInputs, at: Option<Timestamp>) -> Result<Self, String> {
-        let Parts { targets, mut publisher, mut reporter, notifier, conduct } =
-            Parts::of(&inputs)?;
+        let Parts { targets, mut publisher, mut reporter, notifier, conduct } = Parts::of(&inputs)?;
         let pages = Paging::of(&inputs, None);
         let lock = lock(&inputs.state)?;
         let (mut stored, warning) = StoredState::load(&memory_path(&inputs.state));
@@ -134,8 +131,8 @@ impl Start {
             let lacks = reporter.lacks(&coordinator.targets, clock.now());
             coordinator.hurry(lacks, clock.now());
         }
-        let roster = (inputs.role == Role::Combines)
-            .then(|| Roster::open(&inputs.members, &inputs.state));
+        let roster =
+            (inputs.role == Role::Combines).then(|| Roster::open(&inputs.members, &inputs.state));
         let history = Recorder::start(&inputs.state, inputs.settings.interval)
             .map_err(|error| format!("cannot start threads: {error}"))?;
         Ok(Self {
@@ -170,8 +167,7 @@ impl Start {
 
     /// Takes new inputs after a reload. The memory stays where it is.
     fn renew(&mut self, inputs: MonitorInputs) -> Result<(), String> {
-        let Parts { targets, mut publisher, reporter, notifier, conduct } =
-            Parts::of(&inputs)?;
+        let Parts { targets, mut publisher, reporter, notifier, conduct } = Parts::of(&inputs)?;
         if inputs.state != self.state {
             warn!("changed: `state` in [monitor]; takes effect at a restart");
         }
@@ -252,8 +248,7 @@ impl Start {
             self.settings.publish_every.saturating_mul(LATE_FEEDS)
         };
         let overdue = written.saturating_add_unsigned(patience.as_secs());
-        let mut text =
-            metrics::text(&self.coordinator.stored, history, pages, (written, overdue));
+        let mut text = metrics::text(&self.coordinator.stored, history, pages, (written, overdue));
         text.push_str(&metrics::members(&self.members));
         let path = metrics::path(&self.state);
         replace(&path, text.as_bytes())
@@ -459,34 +454,6 @@ pub fn watch(
                 Event::Stop => return start.end(),
             }
         }
-    }
-}
-
-impl Start {
-    /// Reads everything again; what is wrong changes nothing. Returns whether anything is new.
-    fn reloaded(&mut self, reload: &mut dyn FnMut() -> Option<MonitorInputs>) -> bool {
-        match reload().map(|inputs| self.renew(inputs)) {
-            Some(Ok(())) => {
-                info!("reloaded; {} addresses", self.coordinator.targets.len());
-                return true;
-            }
-            Some(Err(error)) => error!("not reloaded, what was read before goes on: {error}"),
-            None => error!("not reloaded, what was read before goes on"),
-        }
-        false
-    }
-
-    /// Ends after a signal.
-    fn end(self) -> Result<(), String> {
-        let saved = self.save();
-        if let Some(pages) = self.pages {
-            pages.abandon();
-        }
-        if let Some(notifier) = self.notifier {
-            notifier.finish(NOTIFY_GRACE);
-        }
-        info!("stopped");
-        saved
     }
 }
 

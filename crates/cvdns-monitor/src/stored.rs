@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::combine::Standing;
-use super::combined::Taken;
 use super::doubt::Frozen;
+use super::learnt::Taken;
 use super::ramp::Outage;
 use super::rule::{Evidence, Known};
 use super::target::Target;

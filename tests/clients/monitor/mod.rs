@@ -10,6 +10,7 @@ mod history;
 mod mirrors;
 mod network;
 mod page;
+mod several;
 mod trial;
 mod web;
 mod wicked;

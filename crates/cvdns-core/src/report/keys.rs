@@ -12,10 +12,8 @@ pub static ROOT: Section =
     Section { doc: "", keys: &[&FORMAT, &MONITOR, &SERIAL, &GENERATED, &INTERVAL, &MIRRORS] };
 
 /// An address in `mirrors`.
-pub static ADDRESS_SECTION: Section = Section {
-    doc: "",
-    keys: &[&FOUND, &CHECKED, &TIMESTAMP, &MAIN, &DAILY, &BYTECODE, &REASON],
-};
+pub static ADDRESS_SECTION: Section =
+    Section { doc: "", keys: &[&FOUND, &CHECKED, &TIMESTAMP, &MAIN, &DAILY, &BYTECODE, &REASON] };
 
 /// The type of a version.
 fn version() -> Shape {

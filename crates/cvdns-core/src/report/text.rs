@@ -120,6 +120,7 @@ impl Report {
         if interval < Duration::from_secs(1) {
             return Err(fault("its interval is less than a second"));
         }
+        let interval = Duration::from_secs(interval.as_secs());
         let mut read = BTreeMap::new();
         for (host, Addresses(entries)) in by_host_key(mirrors).map_err(fault)? {
             let mut addresses = BTreeMap::new();
@@ -201,7 +202,10 @@ impl Entry {
                 if versions.contains(&0) {
                     return Err("a version is 0; they begin with 1".to_owned());
                 }
-                return Ok(Sighting { checked, evidence: Evidence::Serves { timestamp, versions } });
+                return Ok(Sighting {
+                    checked,
+                    evidence: Evidence::Serves { timestamp, versions },
+                });
             }
             Found::Answers => Evidence::Answers,
             Found::Faulty => Evidence::Faulty(reason),

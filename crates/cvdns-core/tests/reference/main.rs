@@ -10,7 +10,7 @@ mod feed;
 mod json_schema;
 mod markdown;
 mod parsers;
-mod report;
+mod reports;
 mod validator;
 
 use std::fs;

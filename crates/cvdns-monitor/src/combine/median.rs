@@ -38,7 +38,10 @@ pub(super) fn serving<'e>(good: impl Iterator<Item = &'e Evidence> + Clone) -> E
 
 /// An address that fails, as these monitors saw it. It is dead if most of them got no answer, and
 /// faulty otherwise, which the rule bears for a while.
-pub(super) fn failing<'e>(bad: impl Iterator<Item = &'e Evidence> + Clone, words: &Words) -> Evidence {
+pub(super) fn failing<'e>(
+    bad: impl Iterator<Item = &'e Evidence> + Clone,
+    words: &Words,
+) -> Evidence {
     let dead = bad.clone().filter(|evidence| matches!(evidence, Evidence::Dead(_))).count();
     let text = words.failing();
     if dead.saturating_mul(2) > bad.count() { Evidence::Dead(text) } else { Evidence::Faulty(text) }
@@ -64,8 +67,7 @@ mod tests {
             timestamp: Timestamp::from_second(second).unwrap(),
             versions,
         };
-        let all =
-            [serves(10, [63, 7, 3]), serves(99_999, [99, 1, 99]), serves(9, [63, 7, 3])];
+        let all = [serves(10, [63, 7, 3]), serves(99_999, [99, 1, 99]), serves(9, [63, 7, 3])];
         assert_eq!(serving(all.iter()), serves(10, [63, 7, 3]));
         let probed = [Evidence::Answers, serves(1, [1; 3]), Evidence::Answers];
         assert_eq!(serving(probed.iter()), Evidence::Answers);

@@ -3,8 +3,8 @@
 //!
 //! A report counts while it is fresh. Monitors of one operator have one vote, and no monitor votes
 //! on mirrors of its own operator or network. A monitor that calls up much less than the others is
-//! *insane* in that address family, as if it were cut off, and has no vote until it agrees again for
-//! a while. With too few sane monitors the family is frozen. Otherwise an address serves if at
+//! *insane* in that address family, as if it were cut off, and has no vote until it agrees again
+//! for a while. With too few sane monitors the family is frozen. Otherwise an address serves if at
 //! least two thirds of the votes say so, and fails if at most one third do.
 //!
 //! - `table` is what each monitor says of each address; `sanity` judges the monitors by it.
@@ -22,7 +22,6 @@ mod words;
 
 #[cfg(test)]
 mod oracle_tests;
-
 
 pub use sanity::{Agreement, Soundness};
 pub use standing::{Cut, Standing};

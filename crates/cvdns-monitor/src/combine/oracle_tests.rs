@@ -74,8 +74,7 @@ fn report(number: usize, monitor: &Monitor) -> Option<Report> {
             None => Evidence::Unchecked("no route".to_owned()),
         };
         let checked = generated;
-        mirrors
-            .insert(host(of), BTreeMap::from([(address(of), Sighting { checked, evidence })]));
+        mirrors.insert(host(of), BTreeMap::from([(address(of), Sighting { checked, evidence })]));
     }
     let monitor = format!("m{number}");
     Some(Report { monitor, serial: 1, generated, interval: Duration::from_secs(100), mirrors })
@@ -90,7 +89,10 @@ enum Said {
 }
 
 /// The oracle: verdicts for each address, whether all is frozen, and who is sane.
-fn oracle(monitors: &[Monitor], addresses: usize) -> (Vec<Said>, bool, Vec<bool>, Vec<Vec<&'static str>>) {
+fn oracle(
+    monitors: &[Monitor],
+    addresses: usize,
+) -> (Vec<Said>, bool, Vec<bool>, Vec<Vec<&'static str>>) {
     let fresh: Vec<bool> = monitors.iter().map(|of| of.age.is_some_and(|age| age <= 2)).collect();
     // What a monitor may say of an address.
     let voice = |monitor: usize, of: usize| {
@@ -142,7 +144,8 @@ fn oracle(monitors: &[Monitor], addresses: usize) -> (Vec<Said>, bool, Vec<bool>
         list.dedup();
         list.len()
     };
-    let checks = |n: usize| monitors[n].age.is_none() || monitors[n].says.iter().any(Option::is_some);
+    let checks =
+        |n: usize| monitors[n].age.is_none() || monitors[n].says.iter().any(Option::is_some);
     let all = operators(&checks);
     let good = operators(&|n| sane[n] && checks(n));
     let frozen = good < 2 || good * 2 < all;
@@ -219,7 +222,8 @@ fn combined(monitors: &[Monitor], addresses: usize) -> Combined {
 }
 
 fn monitor(addresses: usize) -> impl Strategy<Value = Monitor> {
-    let says = prop::collection::vec(prop::option::weighted(0.9, prop::bool::weighted(0.7)), addresses);
+    let says =
+        prop::collection::vec(prop::option::weighted(0.9, prop::bool::weighted(0.7)), addresses);
     // Most agree with each other: of three addresses, two are up for nearly everybody.
     let agrees = prop::collection::vec(prop::bool::weighted(0.8), addresses);
     (

@@ -68,9 +68,7 @@ impl Standing {
         for continents in self.cut.values_mut() {
             continents.retain(|code, _| is_told(code));
         }
-        self.cut.retain(|host, continents| {
-            hosts.contains(host.as_str()) && !continents.is_empty()
-        });
+        self.cut.retain(|host, continents| hosts.contains(host.as_str()) && !continents.is_empty());
     }
 
     /// Whether a monitor is sane, in each family.
@@ -137,9 +135,9 @@ impl Standing {
     /// The mirrors that cannot be reached from a continent, with these continents and who says so.
     pub fn cut(&self) -> impl Iterator<Item = (&str, Continent, &Cut)> {
         self.cut.iter().flat_map(|(host, continents)| {
-            continents.iter().filter_map(move |(code, cut)| {
-                Some((host.as_str(), Continent::parse(code)?, cut))
-            })
+            continents
+                .iter()
+                .filter_map(move |(code, cut)| Some((host.as_str(), Continent::parse(code)?, cut)))
         })
     }
 }

@@ -49,7 +49,10 @@ impl Words<'_, '_> {
     pub(super) fn too_few(&self, heard: usize, eligible: usize) -> String {
         match eligible {
             0 => "no monitor has a vote on it".to_owned(),
-            _ => format!("only {heard} of {} checked it", plural(eligible, "monitor has", "monitors have")),
+            _ => format!(
+                "only {heard} of {} checked it",
+                plural(eligible, "monitor has", "monitors have")
+            ),
         }
     }
 

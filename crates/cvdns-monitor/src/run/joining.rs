@@ -103,7 +103,10 @@ pub fn join(
     let (events, received) = events(signals);
     let mut readers = start.readers(&events)?;
     let begun = Instant::now();
-    info!("combining the reports of {} monitors", start.roster.iter().flat_map(Roster::members).count());
+    info!(
+        "combining the reports of {} monitors",
+        start.roster.iter().flat_map(Roster::members).count()
+    );
     let (mut failed, mut combined): (Option<Instant>, Option<Instant>) = (None, None);
     let mut is_new = false;
     loop {
@@ -118,7 +121,8 @@ pub fn join(
         }
         let mut sleep = every.min(LONGEST_SLEEP);
         if let Some(at) = combined {
-            let hold = failed.map_or(Duration::ZERO, |of: Instant| RETRY.saturating_sub(of.elapsed()));
+            let hold =
+                failed.map_or(Duration::ZERO, |of: Instant| RETRY.saturating_sub(of.elapsed()));
             let until_publish = start.until_publish(begun).max(hold);
             if until_publish.is_zero() {
                 failed = start.publish().err().map(|error| {

@@ -2,13 +2,13 @@
 
 use tracing::warn;
 
-use crate::{MonitorInputs, Role};
 use crate::coordinator::Conduct;
 use crate::notify::Notifier;
 use crate::publish::Publisher;
 use crate::reporter::Reporter;
 use crate::sign::Signer;
 use crate::target::{self, Target};
+use crate::{MonitorInputs, Role};
 
 /// The parts that follow from the inputs alone.
 pub(super) struct Parts {

@@ -1,0 +1,492 @@
+//! Several monitors: each reports what it finds, and a coordinator combines the reports.
+
+use super::network::{self, Mirror, ORIGIN, QUICK, command, fill, mirror, states};
+use super::web::Nginx;
+use crate::support::client::Transport;
+use crate::support::daemon::Daemon;
+use crate::support::packet::Query;
+use crate::support::{PATIENCE, ports, rr, tools};
+use minisign::KeyPair;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+const MIRRORS: usize = 6;
+
+fn ip(n: usize) -> String {
+    format!("127.0.7.{n}")
+}
+
+fn fleet() -> Vec<Mirror> {
+    (1..=MIRRORS).map(|n| mirror(&format!("m{n}.example"), &ip(n))).collect()
+}
+
+/// A key pair of minisign; the secret key lies in the directory.
+struct Key(KeyPair);
+
+impl Key {
+    fn new(dir: &Path) -> Self {
+        let pair = KeyPair::generate_unencrypted_keypair().expect("a key");
+        fs::create_dir_all(dir).expect("a directory");
+        fs::write(dir.join("key"), pair.sk.to_box(None).expect("a box").into_string())
+            .expect("a key file");
+        Self(pair)
+    }
+
+    fn public(&self) -> String {
+        self.0.pk.to_base64()
+    }
+
+    /// Writes a document with its signature.
+    fn publish(&self, path: &Path, octets: &[u8]) {
+        let signed = minisign::sign(None, &self.0.sk, octets, Some("serial"), None);
+        let signature = PathBuf::from(format!("{}.minisig", path.display()));
+        fs::write(signature, signed.expect("a signature").into_string()).expect("its file");
+        fs::write(path, octets).expect("the document");
+    }
+}
+
+fn member(name: &str, source: &str, key: &Key, country: &str, more: &str) -> String {
+    format!(
+        "[[monitor.member]]\nname = \"{name}\"\nsource = \"{source}\"\npublic-key = \"{}\"\n\
+         country = \"{country}\"\n{more}\n",
+        key.public()
+    )
+}
+
+/// A process of `cvdns monitor`, ended when dropped.
+struct Process(Child);
+
+impl Process {
+    fn start(dir: &Path, argument: &str) -> Self {
+        let log = fs::File::options().create(true).append(true).open(dir.join("monitor.log"));
+        let mut command = command(dir, &[argument]);
+        let log = log.expect("its log");
+        Self(command.stdout(Stdio::null()).stderr(log).spawn().expect("the monitor started"))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if tools::stop(&mut self.0).is_none() {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+}
+
+fn log(dir: &Path) -> String {
+    fs::read_to_string(dir.join("monitor.log")).unwrap_or_default()
+}
+
+fn until(what: &str, dir: &Path, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "not in time: {what}\n{}", log(dir));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn note(dir: &Path, host: &str) -> String {
+    network::feed(dir)["mirrors"][host]["note"].as_str().unwrap_or_default().to_owned()
+}
+
+fn state(dir: &Path, host: &str) -> String {
+    states(&network::feed(dir)).remove(host).unwrap_or_default()
+}
+
+fn frozen(dir: &Path) -> Option<String> {
+    network::feed(dir)["frozen"].as_str().map(str::to_owned)
+}
+
+/// Web servers of mirrors with these numbers.
+fn mirrors(dir: &Path, name: &str, numbers: &[usize], port: u16) -> Nginx {
+    let root = dir.join("www");
+    fill(&root, &jiff::Timestamp::now().to_string(), [63, 28_129, 339]);
+    let address = |n: &usize| SocketAddr::new(ip(*n).parse().expect("an address"), port);
+    let served: Vec<_> = numbers.iter().map(|n| (address(n), root.clone())).collect();
+    Nginx::start(&dir.join(name), ORIGIN, &served)
+}
+
+/// Sets up a monitor that reports, which checks at this port.
+fn reporter(dir: &Path, name: &str, port: u16) -> (PathBuf, Key) {
+    let dir = dir.join(name);
+    let key = Key::new(&dir);
+    let settings = format!(
+        "{QUICK}name = \"{name}\"\nsecret-key = \"key\"\nreport = \"report.json\"\n\
+         interval = \"4s\"\nretry-interval = \"1s\"\nconfirm = 2\npublish-every = \"1s\"\n"
+    );
+    network::place(&network::files(&fleet(), port, &settings), &dir);
+    (dir, key)
+}
+
+fn answered(daemon: &Daemon) -> BTreeSet<Vec<u8>> {
+    let query = Query::new(&format!("db.de.{ORIGIN}"), rr::A);
+    daemon.client().ask(Transport::Udp4, &query).rdata(rr::A).into_iter().collect()
+}
+
+fn addresses(numbers: &[usize]) -> BTreeSet<Vec<u8>> {
+    numbers.iter().map(|n| rr::a(&ip(*n))).collect()
+}
+
+/// Five monitors: three that are right, one that says "up" whatever happens, as it looks at other
+/// servers, and one that is cut off.
+#[test]
+fn liars_and_the_isolated_change_nothing_and_too_few_freeze_all() {
+    let (port, elsewhere) = (ports::free(), ports::free());
+    let places = tempfile::tempdir().expect("a directory");
+    let all = places.path();
+    let closed = {
+        let gone = TcpListener::bind("127.0.7.250:0").expect("a port");
+        gone.local_addr().expect("bound").port()
+    };
+    let countries = [("a1", "DE"), ("b1", "FR"), ("c1", "US"), ("liar", "NL"), ("lone", "JP")];
+    let mut sections = String::new();
+    let mut dirs = Vec::new();
+    let (web, web_port) = (all.join("c1"), ports::free());
+    for (name, country) in countries {
+        let at = match name {
+            "liar" => elsewhere,
+            "lone" => closed,
+            _ => port,
+        };
+        let (dir, key) = reporter(all, name, at);
+        let file = dir.join("report.json").display().to_string();
+        let source =
+            if name == "c1" { format!("http://127.0.7.240:{web_port}/report.json") } else { file };
+        sections += &member(name, &source, &key, country, "");
+        dirs.push(dir);
+    }
+    let settings = format!(
+        "{QUICK}combine-interval = \"1s\"\nretry-interval = \"1s\"\npublish-every = \"1s\"\n{sections}"
+    );
+    let daemon = Daemon::start(&network::files(&fleet(), port, &settings));
+    let dir = daemon.path();
+    let numbers: Vec<usize> = (1..=MIRRORS).collect();
+    let _elsewhere = mirrors(all, "elsewhere", &numbers, elsewhere);
+    let _well = mirrors(all, "well", &[1, 2, 4, 5, 6], port);
+    let mut third = Some(mirrors(all, "third", &[3], port));
+    let server = format!("server {{ listen 127.0.7.240:{web_port}; root {}; }}", web.display());
+    let _web = Nginx::with(
+        &all.join("web"),
+        &server,
+        &[format!("127.0.7.240:{web_port}").parse().expect("an address")],
+    );
+    let mut reporters: Vec<Option<Process>> =
+        dirs.iter().map(|dir| Some(Process::start(dir, "--report"))).collect();
+    let _combiner = Process::start(dir, "--combine");
+    until("the first feed", dir, || dir.join("feed.json").exists());
+    until("all are up", dir, || answered(&daemon) == addresses(&numbers));
+    until("the isolated one has no vote", dir, || {
+        log(dir).contains("lone has no vote on IPv4: of 6 addresses that most others call up")
+    });
+
+    third.take();
+    until("m3 is down", dir, || answered(&daemon) == addresses(&[1, 2, 4, 5, 6]));
+    // The monitors see it one after the other.
+    until("all but the liar say so", dir, || {
+        let note = note(dir, "m3.example");
+        note.starts_with("3 of 4 monitors: ") && note.ends_with("; NL disagrees")
+    });
+    until("the server says who saw it", dir, || {
+        let query = Query::new(&format!("_pool.db.de.{ORIGIN}"), rr::TXT);
+        let texts = daemon.client().ask(Transport::Tcp4, &query).rdata(rr::TXT).concat();
+        let texts = String::from_utf8_lossy(&texts).into_owned();
+        texts.contains("down since") && texts.contains("3 of 4 monitors: ")
+    });
+    third = Some(mirrors(all, "third", &[3], port));
+    until("m3 is up again", dir, || answered(&daemon) == addresses(&numbers));
+    assert_eq!(frozen(dir), None, "{}", log(dir));
+
+    // Two of five can be counted: nothing changes, and feeds stay fresh.
+    for gone in [1, 2] {
+        reporters[gone].take();
+    }
+    until("it freezes", dir, || frozen(dir).is_some());
+    let text = frozen(dir).expect("a reason");
+    assert!(text.starts_with("2 of 5 monitors can be counted for IPv4 since "), "{text}");
+    third.take();
+    let serial = || network::feed(dir)["serial"].as_u64().expect("a serial");
+    let of_a = |dir: &Path| {
+        let report = fs::read(dir.join("report.json")).expect("a report");
+        let report: Value = serde_json::from_slice(&report).expect("JSON");
+        report["mirrors"]["m3.example"][ip(3)]["found"].as_str().map(str::to_owned)
+    };
+    until("a monitor sees m3 fail", dir, || of_a(&dirs[0]).as_deref() == Some("dead"));
+    let before = serial();
+    until("three more feeds", dir, || {
+        assert_eq!(state(dir, "m3.example"), "up");
+        serial() >= before + 3
+    });
+    let metric = |line: &str| {
+        let metrics = dir.join("state/monitor/metrics.prom");
+        fs::read_to_string(metrics).unwrap_or_default().lines().any(|of| of == line)
+    };
+    for line in [
+        "cvdns_monitor_frozen 1",
+        "cvdns_monitor_member_fresh{monitor=\"b1\"} 0",
+        "cvdns_monitor_member_counted{monitor=\"a1\"} 1",
+        "cvdns_monitor_member_sane{monitor=\"lone\",family=\"4\"} 0",
+        "cvdns_monitor_member_fresh{monitor=\"lone\"} 1",
+    ] {
+        until(line, dir, || metric(line));
+    }
+    reporters[1] = Some(Process::start(&dirs[1], "--report"));
+    reporters[2] = Some(Process::start(&dirs[2], "--report"));
+    until("it thaws", dir, || frozen(dir).is_none());
+    until("m3 is down after all", dir, || answered(&daemon) == addresses(&[1, 2, 4, 5, 6]));
+    let log = log(dir);
+    assert!(
+        log.contains("frozen: 2 of 5 monitors can be counted for IPv4. All states stay"),
+        "{log}"
+    );
+    assert!(log.contains("b1 is late, and has no vote: its last report is of "), "{log}");
+    assert_eq!(log.matches("lone has no vote on IPv4").count(), 1, "once, not each time: {log}");
+}
+
+const START: i64 = 1_795_000_000;
+
+/// A world without processes that check: reports are written by the test, and combined round by
+/// round at moments that it names.
+struct Desk {
+    dir: tempfile::TempDir,
+    keys: Vec<Key>,
+}
+
+impl Desk {
+    /// Members `m0` and up; `more` has further keys of each.
+    fn new(members: usize, more: &[&str]) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut keys = Vec::new();
+        let mut settings = format!("{QUICK}interval = \"1h\"\n");
+        for number in 0..members {
+            let key = Key::new(&dir.path().join(format!("k{number}")));
+            let more = more.get(number).copied().unwrap_or_default();
+            settings +=
+                &member(&format!("m{number}"), &format!("r{number}.json"), &key, "DE", more);
+            keys.push(key);
+        }
+        network::place(&network::files(&fleet(), 80, &settings), dir.path());
+        Self { dir, keys }
+    }
+
+    fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    fn source(&self, number: usize) -> PathBuf {
+        self.path().join(format!("r{number}.json"))
+    }
+
+    /// A report in which all mirrors serve, but for these.
+    fn text(number: usize, second: i64, failing: &[usize]) -> Value {
+        let time = |second: i64| {
+            jiff::Timestamp::from_second(START + second).expect("a moment").to_string()
+        };
+        let mut mirrors = serde_json::Map::new();
+        for n in 1..=MIRRORS {
+            let found = if failing.contains(&n) {
+                json!({ "found": "dead", "checked": time(second), "reason": "the connection is refused" })
+            } else {
+                json!({ "found": "serves", "checked": time(second), "timestamp": time(second),
+                        "main": 63, "daily": 28_129, "bytecode": 339 })
+            };
+            mirrors.insert(format!("m{n}.example"), json!({ ip(n): found }));
+        }
+        json!({ "format": 1, "monitor": format!("m{number}"), "serial": START + second,
+                "generated": time(second), "interval": "300s", "mirrors": mirrors })
+    }
+
+    fn report(&self, number: usize, report: &Value) {
+        self.keys[number].publish(&self.source(number), report.to_string().as_bytes());
+    }
+
+    /// Combines what there is; the feed and the log.
+    fn combine(&self, second: i64) -> (Value, String) {
+        let at = jiff::Timestamp::from_second(START + second).expect("a moment").to_string();
+        let output = network::run(self.path(), &["--combine", "--once", "--json", "--at", &at]);
+        let log = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{log}");
+        (network::feed(self.path()), log)
+    }
+
+    fn metric(&self, name: &str) -> String {
+        let metrics = fs::read_to_string(self.path().join("state/monitor/metrics.prom"));
+        let metrics = metrics.expect("metrics");
+        let value = |line: &str| line.strip_prefix(name)?.strip_prefix(' ').map(str::to_owned);
+        metrics.lines().find_map(value).unwrap_or_else(|| panic!("{name}\n{metrics}"))
+    }
+}
+
+/// "Refused or not counted, each with its reason and a count; nothing that was in force is lost."
+#[test]
+fn bad_reports_are_refused_with_their_reasons_and_the_last_good_ones_go_on() {
+    let desk = Desk::new(3, &[]);
+    for number in 0..3 {
+        desk.report(number, &Desk::text(number, 0, &[]));
+    }
+    let (feed, log) = desk.combine(10);
+    assert_eq!(states(&feed).values().filter(|of| *of == "up").count(), MIRRORS, "{log}");
+    assert!(!log.contains("WARN"), "{log}");
+
+    let good = Desk::text(2, 60, &[1]);
+    let with = |key: &str, value: Value| {
+        let mut report = good.clone();
+        report[key] = value;
+        report.to_string().into_bytes()
+    };
+    let whole = good.to_string().into_bytes();
+    let time = |second: i64| {
+        json!(jiff::Timestamp::from_second(START + second).expect("a moment").to_string())
+    };
+    let cases: [(&str, Vec<u8>, &str); 9] = [
+        ("syntax", whole[..whole.len() / 2].to_vec(), "it is cut off"),
+        ("syntax", b"[]".to_vec(), "not a JSON object"),
+        ("syntax", with("format", json!(2)), "format 2 is not known"),
+        ("unread", vec![b' '; (16 << 20) + 1], "is over 16 MiB"),
+        (
+            "other-monitor",
+            with("monitor", json!("m1")),
+            "it is the report of \"m1\", not of \"m2\"",
+        ),
+        ("other-monitor", with("monitor", json!("stranger")), "it is the report of \"stranger\""),
+        ("serial-behind", with("serial", json!(START - 1)), "is lower than"),
+        ("serial-reused", with("serial", json!(START)), "do two monitors have this name?"),
+        ("future", with("generated", time(1000)), "more than 5 minutes in the future"),
+    ];
+    for (reason, octets, words) in cases {
+        desk.keys[2].publish(&desk.source(2), &octets);
+        let (feed, log) = desk.combine(70);
+        assert!(
+            log.contains("the report of m2 is not used") && log.contains(words),
+            "{reason}: {log}"
+        );
+        let count = desk.metric(&format!(
+            "cvdns_monitor_reports_refused_total{{monitor=\"m2\",reason=\"{reason}\"}}"
+        ));
+        assert_eq!(count, "1", "{reason}");
+        // The last good one has its vote still.
+        assert_eq!(desk.metric("cvdns_monitor_member_counted{monitor=\"m2\"}"), "1", "{reason}");
+        assert_eq!(states(&feed)["m1.example"], "up");
+    }
+    // Without a signature, with one of other octets, and with one by another key.
+    desk.keys[2].publish(&desk.source(2), &whole);
+    let signature = desk.path().join("r2.json.minisig");
+    fs::remove_file(&signature).expect("no signature");
+    let (_, log) = desk.combine(70);
+    assert!(log.contains("it has no signature"), "{log}");
+    desk.keys[2].publish(&desk.source(2), b"{}");
+    fs::write(desk.source(2), &whole).expect("other octets");
+    let (_, log) = desk.combine(70);
+    assert!(log.contains("its signature is not valid"), "{log}");
+    desk.keys[1].publish(&desk.source(2), &whole);
+    let (_, log) = desk.combine(70);
+    assert!(log.contains("a key other than `public-key`"), "{log}");
+    let of = |reason: &str| {
+        desk.metric(&format!(
+            "cvdns_monitor_reports_refused_total{{monitor=\"m2\",reason=\"{reason}\"}}"
+        ))
+    };
+    assert_eq!(of("signature"), "1");
+    fs::remove_file(desk.source(2)).expect("no report");
+    let (_, log) = desk.combine(70);
+    assert!(log.contains("cannot read"), "{log}");
+
+    // One that is good again counts; by then the others are late, and nothing changes.
+    desk.report(2, &Desk::text(2, 900, &[1]));
+    let (feed, log) = desk.combine(910);
+    assert!(log.contains("m0 is late, and has no vote") && log.contains("frozen: "), "{log}");
+    assert_eq!(states(&feed)["m1.example"], "up");
+    assert_eq!(desk.metric("cvdns_monitor_member_fresh{monitor=\"m0\"}"), "0");
+    assert!(feed["frozen"].as_str().expect("frozen").starts_with("1 of 3 monitors"), "{feed}");
+}
+
+#[test]
+fn strangers_do_not_count_and_an_operator_has_one_vote() {
+    let of = "operator = \"Uni\"";
+    let own = "own-mirrors = [\"m2.*\"]";
+    let desk = Desk::new(5, &[of, of, of, "", own]);
+    // Three monitors of one operator see it fail, and two of others do not.
+    for number in 0..5 {
+        let failing: &[usize] = match number {
+            0..=2 => &[1],
+            4 => &[2],
+            _ => &[],
+        };
+        let mut report = Desk::text(number, 0, failing);
+        if number == 3 {
+            let found = report["mirrors"]["m1.example"][ip(1)].clone();
+            report["mirrors"]["m9.example"] = json!({ "192.0.2.9": found.clone() });
+            report["mirrors"]["m1.example"]["192.0.2.1"] = found;
+        }
+        desk.report(number, &report);
+    }
+    let (feed, log) = desk.combine(10);
+    assert_eq!(states(&feed)["m1.example"], "up", "two of three operators see it");
+    assert!(log.contains("m3 reports on 2 addresses that are not in the fleet"), "{log}");
+    assert!(log.contains("m1 has no vote: another monitor of Uni has it"), "{log}");
+    assert_eq!(desk.metric("cvdns_monitor_member_unknown_addresses{monitor=\"m3\"}"), "2");
+    for (number, counted) in [(0, "1"), (1, "0"), (2, "0"), (3, "1"), (4, "1")] {
+        let name = format!("cvdns_monitor_member_counted{{monitor=\"m{number}\"}}");
+        assert_eq!(desk.metric(&name), counted, "{name}");
+    }
+    // The operator of m4 has no vote on its own mirror, and all others see it.
+    assert_eq!(feed["mirrors"]["m2.example"]["note"], Value::Null);
+
+    // Two of three operators see it fail: it is down, and the feed says who sees what.
+    for number in [0, 4] {
+        desk.report(number, &Desk::text(number, 60, &[1]));
+    }
+    let (feed, log) = desk.combine(70);
+    assert_eq!(states(&feed)["m1.example"], "down", "{log}");
+    let note = feed["mirrors"]["m1.example"]["note"].as_str().expect("a note");
+    assert_eq!(note, "2 of 3 monitors: the connection is refused; m3 disagrees");
+    assert!(log.contains("m1.example 127.0.7.1 is down, it was up: 2 of 3 monitors"), "{log}");
+}
+
+/// The clocks of `old` and `removed` run in the combiner, and good checks are those of most
+/// monitors: the same reports twice are no second check.
+#[test]
+fn the_rule_of_one_coordinator_holds_for_what_several_found() {
+    let desk = Desk::new(3, &[]);
+    let all = |second: i64, failing: &[usize]| {
+        for number in 0..3 {
+            desk.report(number, &Desk::text(number, second, failing));
+        }
+        let (feed, log) = desk.combine(second + 10);
+        (states(&feed)["m1.example"].clone(), log)
+    };
+    assert_eq!(all(0, &[]).0, "up");
+    assert_eq!(all(300, &[1]).0, "down");
+    assert_eq!(all(600, &[]).0, "down", "one good check of two");
+    assert_eq!(states(&desk.combine(700).0)["m1.example"], "down", "the same check");
+    assert_eq!(all(900, &[]).0, "up");
+    // A day of silence makes it old, and two more days of that remove it; a freeze does not count.
+    assert_eq!(all(1200, &[1]).0, "down");
+    let day = 86_400;
+    let (feed, _) = desk.combine(1200 + 2 * day);
+    assert!(feed["frozen"].is_string(), "all are late");
+    assert_eq!(all(1200 + 3 * day + 60, &[1]).0, "down", "a freeze of a day does not count");
+    assert_eq!(all(1200 + 4 * day + 120, &[1]).0, "removed");
+}
+
+#[test]
+fn a_monitor_is_told_what_it_lacks() {
+    let desk = Desk::new(1, &[]);
+    let run = |arguments: &[&str]| {
+        let output = network::run(desk.path(), arguments);
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, said) = run(&["--combine", "--once"]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("1 report of 1 operator cannot be combined"), "{said}");
+    let (code, said) = run(&["--report", "--once"]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("the monitor has no name") && said.contains("minisign -G -W"), "{said}");
+    assert_eq!(run(&["--report", "--combine"]).0, Some(2));
+    assert_eq!(run(&["--combine", "--once", "--thaw"]).0, Some(2));
+}
