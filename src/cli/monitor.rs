@@ -39,7 +39,7 @@ pub struct MonitorArgs {
     #[arg(long, conflicts_with_all = ["report", "trial"])]
     pub combine: bool,
     /// Believe what this round finds, even if most mirrors fail, and so end a freeze.
-    #[arg(long, requires = "once", conflicts_with_all = ["report", "combine"])]
+    #[arg(long, requires = "once", conflicts_with = "report")]
     pub thaw: bool,
     /// Check the set-up of one mirror and print what to change. It may be a host of the fleet,
     /// another host or an address. Nothing is written.

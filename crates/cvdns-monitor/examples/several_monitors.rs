@@ -5,6 +5,8 @@
 //! `cargo run --release -p cvdns-monitor --example several_monitors` prints the table; the tests
 //! run it with fewer addresses.
 
+#![allow(unreachable_pub, reason = "the tests include this file")]
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
@@ -89,10 +91,7 @@ pub fn cases() -> Vec<(&'static str, Vec<Conduct>)> {
             "7, a continent cannot reach 30 %",
             vec![Honest, Honest, Honest, Honest, Honest, Partial, Partial],
         ),
-        (
-            "7, four isolated",
-            vec![Honest, Honest, Honest, Isolated, Isolated, Isolated, Isolated],
-        ),
+        ("7, four isolated", vec![Honest, Honest, Honest, Isolated, Isolated, Isolated, Isolated]),
     ]
 }
 
@@ -206,7 +205,7 @@ pub fn run(name: &'static str, conducts: &[Conduct], addresses: usize) -> Case {
         said.iter().filter(|says| says.get(address).copied().unwrap_or_default()).count()
     };
     let all = conducts.len();
-    let combined = joined(conducts, &said, addresses);
+    let combined = joined(conducts, &said, &was_alive);
     let frozen = combined.frozen.iter().any(Option::is_some);
     let is_in = |number: usize| {
         let was = alive.get(number).copied().unwrap_or_default();
@@ -228,7 +227,7 @@ pub fn run(name: &'static str, conducts: &[Conduct], addresses: usize) -> Case {
     }
 }
 
-fn joined(conducts: &[Conduct], said: &[Vec<bool>], addresses: usize) -> Combined {
+fn joined(conducts: &[Conduct], said: &[Vec<bool>], was_alive: &[bool]) -> Combined {
     let members = members(conducts.len());
     let numbered = conducts.iter().zip(said).enumerate();
     let reports: Vec<Report> =
@@ -238,11 +237,16 @@ fn joined(conducts: &[Conduct], said: &[Vec<bool>], addresses: usize) -> Combine
         .zip(&reports)
         .map(|(member, report)| Seat { member, report: Some(report) })
         .collect();
-    let hosts: Vec<String> = (0..addresses).map(host).collect();
+    let hosts: Vec<String> = (0..was_alive.len()).map(host).collect();
     let subjects: Vec<Subject<'_>> = hosts
         .iter()
+        .zip(was_alive)
         .enumerate()
-        .map(|(number, host)| Subject { host, address: address(number) })
+        .map(|(number, (host, is_well))| Subject {
+            host,
+            address: address(number),
+            is_well: *is_well,
+        })
         .collect();
     combine(&seats, &subjects, &Standing::default(), now())
 }

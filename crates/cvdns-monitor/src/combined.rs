@@ -10,13 +10,20 @@ use super::doubt::Frozen;
 use super::learn::{News, Random};
 use super::learnt::Learnt;
 use super::remarks::{Remark, Remarks};
-use super::rule::Evidence;
+use super::rule::{Evidence, Known};
+use super::target::Target;
 
 impl Coordinator {
     /// The addresses of the fleet, in the order of their numbers.
     pub(super) fn subjects(&self) -> Vec<Subject<'_>> {
-        let all = self.targets.iter();
-        all.map(|target| Subject { host: &target.host, address: target.address }).collect()
+        self.targets.iter().map(|target| self.subject(target)).collect()
+    }
+
+    fn subject<'t>(&self, target: &'t Target) -> Subject<'t> {
+        let known = self.stored.of(target).and_then(|of| of.known.as_ref());
+        // Whoever believes all that is found has no doubt that it is lost.
+        let is_well = self.conduct.doubts && known.is_some_and(Known::is_well);
+        Subject { host: &target.host, address: target.address, is_well }
     }
 
     /// What the last round of combining left.

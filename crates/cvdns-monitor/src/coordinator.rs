@@ -69,8 +69,8 @@ impl Conduct {
             ramp: settings.ramp,
             newcomers_wait: settings.newcomers_wait,
             has_witnesses: !settings.witnesses.is_empty() && inputs.role == Role::Alone,
-            // Among several monitors it is they who tell a mirror's fault from one's own.
-            doubts: inputs.role == Role::Alone,
+            // Of one among several monitors it is the others that tell.
+            doubts: inputs.role != Role::Reports,
         }
     }
 }

@@ -12,7 +12,8 @@
 //! - `schedule` says when an address is checked next, and `stored` keeps on disk what is known.
 //! - [`combine`] joins what several monitors report into one result for each address. It is pure.
 //! - `signed_report` is how such reports arrive, `roster` keeps them, and `combined` has the
-//!   coordinator learn from them, each result once (`learnt`); `reporter` writes one, and `remarks` says who saw what.
+//!   coordinator learn from them, each result once (`learnt`); `reporter` writes one, and `remarks`
+//!   says who saw what.
 //! - `coordinator` holds these together, `learn` takes the results of checks, `run` drives them
 //!   with threads, the clock and signals: [`once`] and [`watch`] are the entry points. `witness`
 //!   asks the witnesses.

@@ -1,5 +1,7 @@
 //! The simulation of several monitors, with fewer addresses.
 
+#![allow(unreachable_pub, reason = "an example has no users but itself")]
+
 #[path = "../examples/several_monitors.rs"]
 mod several_monitors;
 

@@ -11,6 +11,7 @@ mod mirrors;
 mod network;
 mod page;
 mod several;
+mod several_places;
 mod trial;
 mod web;
 mod wicked;

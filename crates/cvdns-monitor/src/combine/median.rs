@@ -13,23 +13,20 @@ pub(super) fn lower_median<T: Ord + Copy>(values: impl IntoIterator<Item = T>) -
 }
 
 /// An address that serves, as these monitors saw it.
-pub(super) fn serving<'e>(good: impl Iterator<Item = &'e Evidence> + Clone) -> Evidence {
-    let databases = good.clone().filter_map(|evidence| match evidence {
+pub(super) fn serving(good: &[&Evidence]) -> Evidence {
+    let databases = good.iter().filter_map(|evidence| match evidence {
         Evidence::Serves { timestamp, versions } => Some((*timestamp, *versions)),
         _ => None,
     });
+    let databases: Vec<(Timestamp, [u32; 3])> = databases.collect();
+    let timestamp = lower_median(databases.iter().map(|(timestamp, _)| *timestamp));
     let of = |number: usize| {
-        let versions = databases.clone();
-        lower_median(versions.filter_map(|(_, versions)| versions.get(number).copied()))
+        lower_median(databases.iter().filter_map(|(_, versions)| versions.get(number).copied()))
     };
-    let timestamp: Option<Timestamp> =
-        lower_median(databases.clone().map(|(timestamp, _)| timestamp));
     // Where most of them probe a path, nothing is known of databases.
-    let probed = good.clone().count().saturating_sub(databases.clone().count());
+    let is_probed = databases.len().saturating_mul(2) < good.len();
     match (timestamp, of(0), of(1), of(2)) {
-        (Some(timestamp), Some(main), Some(daily), Some(bytecode))
-            if probed <= databases.count() =>
-        {
+        (Some(timestamp), Some(main), Some(daily), Some(bytecode)) if !is_probed => {
             Evidence::Serves { timestamp, versions: [main, daily, bytecode] }
         }
         _ => Evidence::Answers,
@@ -38,13 +35,11 @@ pub(super) fn serving<'e>(good: impl Iterator<Item = &'e Evidence> + Clone) -> E
 
 /// An address that fails, as these monitors saw it. It is dead if most of them got no answer, and
 /// faulty otherwise, which the rule bears for a while.
-pub(super) fn failing<'e>(
-    bad: impl Iterator<Item = &'e Evidence> + Clone,
-    words: &Words,
-) -> Evidence {
-    let dead = bad.clone().filter(|evidence| matches!(evidence, Evidence::Dead(_))).count();
+pub(super) fn failing(bad: &[&Evidence], words: &Words<'_, '_>) -> Evidence {
+    let dead = bad.iter().filter(|evidence| matches!(evidence, Evidence::Dead(_))).count();
     let text = words.failing();
-    if dead.saturating_mul(2) > bad.count() { Evidence::Dead(text) } else { Evidence::Faulty(text) }
+    let is_dead = dead.saturating_mul(2) > bad.len();
+    if is_dead { Evidence::Dead(text) } else { Evidence::Faulty(text) }
 }
 
 #[cfg(test)]
@@ -67,9 +62,9 @@ mod tests {
             timestamp: Timestamp::from_second(second).unwrap(),
             versions,
         };
-        let all = [serves(10, [63, 7, 3]), serves(99_999, [99, 1, 99]), serves(9, [63, 7, 3])];
-        assert_eq!(serving(all.iter()), serves(10, [63, 7, 3]));
-        let probed = [Evidence::Answers, serves(1, [1; 3]), Evidence::Answers];
-        assert_eq!(serving(probed.iter()), Evidence::Answers);
+        let all = [&serves(10, [63, 7, 3]), &serves(99_999, [99, 1, 99]), &serves(9, [63, 7, 3])];
+        assert_eq!(serving(&all), serves(10, [63, 7, 3]));
+        let probed = [&Evidence::Answers, &serves(1, [1; 3]), &Evidence::Answers];
+        assert_eq!(serving(&probed), Evidence::Answers);
     }
 }

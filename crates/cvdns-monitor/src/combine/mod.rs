@@ -5,7 +5,9 @@
 //! on mirrors of its own operator or network. A monitor that calls up much less than the others is
 //! *insane* in that address family, as if it were cut off, and has no vote until it agrees again
 //! for a while. With too few sane monitors the family is frozen. Otherwise an address serves if at
-//! least two thirds of the votes say so, and fails if at most one third do.
+//! least two thirds of the votes say so, and fails if at most one third do. Where more than half of
+//! the addresses that were well are lost at once, it is most of the monitors that are cut off: the
+//! others look insane then, or none does. That freezes the family too.
 //!
 //! - `table` is what each monitor says of each address; `sanity` judges the monitors by it.
 //! - `tally` counts the votes on an address, and `median` joins what they saw.
@@ -77,21 +79,21 @@ pub fn combine(
         let judged = standing.judge(&seat.member.name.value, agreement, *fresh, now);
         sane.push(judged.map(|of| *fresh && of.is_sane()));
     }
-    let frozen = Family::BOTH.map(|family| table.frozen(family, &sane));
-    standing.freeze(&frozen, now);
     let reaching: Vec<[bool; 2]> =
-        agreement.iter().map(|of| of.map(|of| of.reaches_half())).collect();
+        agreement.iter().map(|of| of.map(Agreement::reaches_half)).collect();
+    let outcomes: Vec<Outcome> =
+        (0..subjects.len()).map(|number| tally::count(&table, number, &sane, &reaching)).collect();
+    let frozen = Family::BOTH.map(|family| {
+        let too_few = table.frozen(family, &sane);
+        too_few.or_else(|| tally::loss(subjects, &outcomes, family))
+    });
+    standing.freeze(&frozen, now);
     let mut voters = BTreeSet::new();
-    let mut outcomes = Vec::with_capacity(subjects.len());
-    for (number, subject) in subjects.iter().enumerate() {
-        let family = subject.family();
-        let is_frozen = family.is_in(&[frozen.each_ref().map(Option::is_some)], 0);
-        let outcome = tally::count(&table, number, &sane, &reaching);
+    for (subject, outcome) in subjects.iter().zip(&outcomes) {
         voters.extend(outcome.voters.iter().copied());
-        if !is_frozen {
-            standing.see(subject.host, &outcome);
+        if !subject.family().is_in(&[frozen.each_ref().map(Option::is_some)], 0) {
+            standing.see(subject.host, outcome);
         }
-        outcomes.push(outcome);
     }
     standing.settle(now);
     let verdict = |(seat, agreement): (usize, [Agreement; 2])| SeatVerdict {

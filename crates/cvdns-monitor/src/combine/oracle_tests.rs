@@ -67,7 +67,7 @@ fn report(number: usize, monitor: &Monitor) -> Option<Report> {
         let evidence = match says {
             // Each has seen other versions, so that the median is told.
             Some(true) => Evidence::Serves {
-                timestamp: at(number as i64),
+                timestamp: at(number.cast_signed() as i64),
                 versions: [63, 1000 + number as u32, 339],
             },
             Some(false) => Evidence::Dead("refused".to_owned()),
@@ -88,102 +88,136 @@ enum Said {
     Nothing,
 }
 
-/// The oracle: verdicts for each address, whether all is frozen, and who is sane.
-fn oracle(
-    monitors: &[Monitor],
+/// The oracle, which knows what each monitor says and thinks in plain lists.
+struct Oracle<'m> {
+    monitors: &'m [Monitor],
     addresses: usize,
-) -> (Vec<Said>, bool, Vec<bool>, Vec<Vec<&'static str>>) {
-    let fresh: Vec<bool> = monitors.iter().map(|of| of.age.is_some_and(|age| age <= 2)).collect();
-    // What a monitor may say of an address.
-    let voice = |monitor: usize, of: usize| {
-        let it = &monitors[monitor];
-        if fresh[monitor] && !it.owns[of] { it.says[of] } else { None }
-    };
-    // One voice of each operator: that of its first monitor in a list that says anything.
-    let choir = |of: usize, singers: &[usize]| {
+    /// How many addresses each calls up of those that most others do, and how many those are.
+    shares: Vec<(usize, usize)>,
+    sane: Vec<bool>,
+}
+
+impl<'m> Oracle<'m> {
+    fn new(monitors: &'m [Monitor], addresses: usize) -> Self {
+        let mut oracle = Self { monitors, addresses, shares: Vec::new(), sane: Vec::new() };
+        oracle.shares = oracle.all().map(|number| oracle.share(number)).collect();
+        let is_sane = |number: usize| {
+            let (seen, expected) = oracle.shares[number];
+            let enough = expected - seen <= 1 || seen as f64 / expected as f64 >= 0.8 - 1e-9;
+            oracle.is_fresh(number) && enough && !monitors[number].was_insane
+        };
+        oracle.sane = oracle.all().map(is_sane).collect();
+        oracle
+    }
+
+    fn all(&self) -> std::ops::Range<usize> {
+        0..self.monitors.len()
+    }
+
+    fn is_fresh(&self, number: usize) -> bool {
+        self.monitors[number].age.is_some_and(|age| age <= 2)
+    }
+
+    /// What a monitor may say of an address.
+    fn voice(&self, number: usize, of: usize) -> Option<bool> {
+        let monitor = &self.monitors[number];
+        let may = self.is_fresh(number) && !monitor.owns[of];
+        if may { monitor.says[of] } else { None }
+    }
+
+    /// One voice of each operator: that of its first monitor in a list that says anything.
+    fn choir(&self, of: usize, singers: &[usize]) -> Vec<(usize, bool)> {
         let mut heard: Vec<u8> = Vec::new();
         let mut voices: Vec<(usize, bool)> = Vec::new();
         for singer in singers {
-            let operator = monitors[*singer].operator;
-            if let Some(says) = voice(*singer, of) {
-                if !heard.contains(&operator) {
-                    heard.push(operator);
-                    voices.push((*singer, says));
-                }
+            let operator = self.monitors[*singer].operator;
+            let says = self.voice(*singer, of).filter(|_| !heard.contains(&operator));
+            if let Some(says) = says {
+                heard.push(operator);
+                voices.push((*singer, says));
             }
         }
         voices
-    };
-    let mut share = Vec::new();
-    for (number, monitor) in monitors.iter().enumerate() {
-        let others: Vec<usize> = (0..monitors.len())
-            .filter(|other| monitors[*other].operator != monitor.operator)
-            .collect();
-        let (mut expected, mut seen) = (0, 0);
-        for of in 0..addresses {
-            let Some(own) = voice(number, of) else { continue };
-            let voices = choir(of, &others);
+    }
+
+    fn share(&self, number: usize) -> (usize, usize) {
+        let own = self.monitors[number].operator;
+        let others: Vec<usize> =
+            self.all().filter(|other| self.monitors[*other].operator != own).collect();
+        let (mut seen, mut expected) = (0, 0);
+        for of in 0..self.addresses {
+            let Some(says) = self.voice(number, of) else { continue };
+            let voices = self.choir(of, &others);
             if voices.iter().filter(|(_, up)| *up).count() * 2 > voices.len() {
                 expected += 1;
-                seen += usize::from(own);
+                seen += usize::from(says);
             }
         }
-        share.push((seen, expected));
+        (seen, expected)
     }
-    let sane: Vec<bool> = (0..monitors.len())
-        .map(|number| {
-            let (seen, expected) = share[number];
-            let enough = expected - seen <= 1 || seen as f64 / expected as f64 >= 0.8 - 1e-9;
-            fresh[number] && enough && !monitors[number].was_insane
-        })
-        .collect();
-    let operators = |wanted: &dyn Fn(usize) -> bool| {
+
+    /// The number of operators with a monitor of this kind.
+    fn operators(&self, is: &dyn Fn(usize) -> bool) -> usize {
         let mut list: Vec<u8> =
-            (0..monitors.len()).filter(|n| wanted(*n)).map(|n| monitors[n].operator).collect();
+            self.all().filter(|n| is(*n)).map(|n| self.monitors[n].operator).collect();
         list.sort_unstable();
         list.dedup();
         list.len()
-    };
-    let checks =
-        |n: usize| monitors[n].age.is_none() || monitors[n].says.iter().any(Option::is_some);
-    let all = operators(&checks);
-    let good = operators(&|n| sane[n] && checks(n));
-    let frozen = good < 2 || good * 2 < all;
-    let mut said = Vec::new();
-    let mut cuts = Vec::new();
-    for of in 0..addresses {
-        let voters: Vec<usize> = (0..monitors.len()).filter(|n| sane[*n]).collect();
-        let votes = choir(of, &voters);
-        let here = |n: usize| match monitors[n].country {
-            "JP" | "SG" => "AS",
-            _ => "EU or NA",
+    }
+
+    fn is_frozen(&self) -> bool {
+        let checks = |n: usize| {
+            let monitor = &self.monitors[n];
+            monitor.age.is_none() || monitor.says.iter().any(Option::is_some)
         };
-        // Only Asia has two monitors or more and a world beyond it, in this test.
-        let asians: Vec<usize> = (0..monitors.len())
-            .filter(|n| here(*n) == "AS" && share[*n].0 * 2 >= share[*n].1)
-            .collect();
-        // An operator that has a monitor elsewhere too has its voice where its first monitor is.
-        let tellers: Vec<usize> =
-            (0..monitors.len()).filter(|n| share[*n].0 * 2 >= share[*n].1).collect();
-        let telling = choir(of, &tellers);
-        let asia: Vec<bool> =
-            telling.iter().filter(|(n, _)| asians.contains(n)).map(|(_, up)| *up).collect();
-        let rest: Vec<bool> =
-            votes.iter().filter(|(n, _)| here(*n) != "AS").map(|(_, up)| *up).collect();
-        let ups = |list: &[bool]| list.iter().filter(|up| **up).count();
-        let is_cut = asia.len() >= 2
-            && ups(&asia) == 0
-            && rest.len() >= 2
-            && ups(&rest) as f64 / rest.len() as f64 >= 2.0 / 3.0 - 1e-9;
-        cuts.push(if is_cut { vec!["AS"] } else { vec![] });
-        let eligible = operators(&|n| sane[n] && !monitors[n].owns[of]);
+        let all = self.operators(&checks);
+        let good = self.operators(&|n| self.sane[n] && checks(n));
+        good < 2 || good * 2 < all
+    }
+
+    fn continent(&self, number: usize) -> &'static str {
+        match self.monitors[number].country {
+            "JP" | "SG" => "AS",
+            "US" => "NA",
+            _ => "EU",
+        }
+    }
+
+    fn votes(&self, of: usize) -> Vec<(usize, bool)> {
+        let voters: Vec<usize> = self.all().filter(|n| self.sane[*n]).collect();
+        self.choir(of, &voters)
+    }
+
+    /// The continents from which an address cannot be reached.
+    fn cut(&self, of: usize) -> Vec<&'static str> {
+        let tells = |n: &usize| self.shares[*n].0 * 2 >= self.shares[*n].1;
+        let tellers: Vec<usize> = self.all().filter(tells).collect();
+        let telling = self.choir(of, &tellers);
+        let votes = self.votes(of);
+        let is_cut = |continent: &&str| {
+            let here = |n: usize| self.continent(n) == *continent;
+            let there: Vec<bool> =
+                telling.iter().filter(|(n, _)| here(*n)).map(|(_, up)| *up).collect();
+            let rest: Vec<bool> =
+                votes.iter().filter(|(n, _)| !here(*n)).map(|(_, up)| *up).collect();
+            let part = rest.iter().filter(|up| **up).count() as f64 / rest.len() as f64;
+            there.len() >= 2
+                && !there.contains(&true)
+                && rest.len() >= 2
+                && part >= 2.0 / 3.0 - 1e-9
+        };
+        ["AS", "EU", "NA"].into_iter().filter(is_cut).collect()
+    }
+
+    fn says(&self, of: usize) -> Said {
+        let (votes, cut) = (self.votes(of), self.cut(of));
+        let eligible = self.operators(&|n| self.sane[n] && !self.monitors[n].owns[of]);
         let counted: Vec<(usize, bool)> =
-            votes.iter().copied().filter(|(n, _)| !(is_cut && here(*n) == "AS")).collect();
-        let enough =
-            !votes.is_empty() && votes.len() >= eligible.min(2) && votes.len() * 2 >= eligible;
+            votes.iter().copied().filter(|(n, _)| !cut.contains(&self.continent(*n))).collect();
         let up: Vec<usize> = counted.iter().filter(|(_, up)| *up).map(|(n, _)| *n).collect();
         let part = up.len() as f64 / counted.len() as f64;
-        said.push(if !enough {
+        let enough = votes.len() >= eligible.min(2) && votes.len() * 2 >= eligible;
+        if counted.is_empty() || !enough {
             Said::Nothing
         } else if part >= 2.0 / 3.0 - 1e-9 {
             let mut versions: Vec<u32> = up.iter().map(|n| 1000 + *n as u32).collect();
@@ -193,9 +227,8 @@ fn oracle(
             Said::Dead
         } else {
             Said::Nothing
-        });
+        }
     }
-    (said, frozen, sane, cuts)
 }
 
 fn combined(monitors: &[Monitor], addresses: usize) -> Combined {
@@ -211,7 +244,7 @@ fn combined(monitors: &[Monitor], addresses: usize) -> Combined {
     let subjects: Vec<Subject<'_>> = hosts
         .iter()
         .enumerate()
-        .map(|(number, host)| Subject { host, address: address(number) })
+        .map(|(number, host)| Subject { host, address: address(number), is_well: false })
         .collect();
     let mut before = Standing::default();
     for (number, _) in monitors.iter().enumerate().filter(|(_, of)| of.was_insane) {
@@ -251,23 +284,22 @@ proptest! {
         monitors in (1usize..12).prop_flat_map(|addresses| prop::collection::vec(monitor(addresses), 0..8))
     ) {
         let addresses = monitors.first().map_or(3, |of| of.says.len());
-        let (said, frozen, sane, cuts) = oracle(&monitors, addresses);
+        let oracle = Oracle::new(&monitors, addresses);
         let found = combined(&monitors, addresses);
-        prop_assert_eq!(found.frozen[0].is_some(), frozen, "{:?}", found.frozen);
+        prop_assert_eq!(found.frozen[0].is_some(), oracle.is_frozen(), "{:?}", found.frozen);
         prop_assert_eq!(&found.frozen[1], &None, "there is no IPv6");
         let is_sane: Vec<bool> = found.seats.iter().map(|seat| seat.is_sane[0]).collect();
-        prop_assert_eq!(is_sane, sane);
-        for (number, (outcome, said)) in found.outcomes.iter().zip(said).enumerate() {
+        prop_assert_eq!(is_sane, oracle.sane.clone());
+        for (number, outcome) in found.outcomes.iter().enumerate() {
             let is = match &outcome.evidence {
                 Evidence::Serves { versions, .. } => Said::Serves(versions[1]),
                 Evidence::Dead(_) => Said::Dead,
                 Evidence::Unchecked(_) => Said::Nothing,
                 other => panic!("{other:?}"),
             };
-            prop_assert_eq!(is, said, "{} {:?}", number, outcome);
-            let asia: Vec<&str> =
-                outcome.cut.iter().map(|(of, _)| of.code()).filter(|of| *of == "AS").collect();
-            prop_assert_eq!(&asia, &cuts[number], "{:?}", outcome);
+            prop_assert_eq!(is, oracle.says(number), "{} {:?}", number, outcome);
+            let cut: Vec<&str> = outcome.cut.iter().map(|(of, _)| of.code()).collect();
+            prop_assert_eq!(&cut, &oracle.cut(number), "{:?}", outcome);
         }
     }
 }
@@ -361,7 +393,7 @@ fn what_a_continent_cannot_reach_is_not_for_it_until_it_is_seen_for_a_while() {
         let subjects: Vec<Subject<'_>> = hosts
             .iter()
             .enumerate()
-            .map(|(number, host)| Subject { host, address: address(number) })
+            .map(|(number, host)| Subject { host, address: address(number), is_well: false })
             .collect();
         combine(&seats, &subjects, standing, at(second)).standing
     };
@@ -378,8 +410,8 @@ fn what_a_continent_cannot_reach_is_not_for_it_until_it_is_seen_for_a_while() {
 #[test]
 fn too_few_that_agree_freeze_all() {
     let mut world = seven(10);
-    for number in 0..3 {
-        world[number].age = Some(3);
+    for monitor in world.iter_mut().take(3) {
+        monitor.age = Some(3);
     }
     assert_eq!(combined(&world, 10).frozen[0], None);
     world[3].age = None;
@@ -389,4 +421,37 @@ fn too_few_that_agree_freeze_all() {
     // A report is fresh up to twice its interval.
     world[3].age = Some(2);
     assert_eq!(combined(&world, 10).frozen[0], None);
+}
+
+/// Where most monitors are cut off at once, the few that are not look wrong.
+#[test]
+fn a_loss_of_more_than_half_freezes_all() {
+    let mut world = seven(10);
+    for monitor in world.iter_mut().take(4) {
+        monitor.says = vec![Some(false); 10];
+    }
+    let members = members(&world);
+    let reports: Vec<Option<Report>> =
+        world.iter().enumerate().map(|(number, of)| report(number, of)).collect();
+    let seats: Vec<Seat<'_>> = members
+        .iter()
+        .zip(&reports)
+        .map(|(member, report)| Seat { member, report: report.as_ref() })
+        .collect();
+    let hosts: Vec<String> = (0..10).map(host).collect();
+    let frozen = |well: usize| {
+        let subjects: Vec<Subject<'_>> = hosts
+            .iter()
+            .enumerate()
+            .map(|(number, host)| Subject {
+                host,
+                address: address(number),
+                is_well: number < well,
+            })
+            .collect();
+        combine(&seats, &subjects, &Standing::default(), at(0)).frozen[0].clone()
+    };
+    let words = "4 of 4 addresses that were well are not seen to serve by IPv4";
+    assert_eq!(frozen(4).as_deref(), Some(words));
+    assert_eq!(frozen(3), None);
 }

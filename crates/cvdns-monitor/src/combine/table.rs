@@ -30,6 +30,8 @@ pub struct Subject<'s> {
     pub host: &'s str,
     /// The address.
     pub address: IpAddr,
+    /// Whether it served when it was last judged.
+    pub is_well: bool,
 }
 
 /// An address family. A monitor may see one of them only.

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use super::median::{failing, lower_median, serving};
 use super::reach::{Reach, Vote};
-use super::table::{Table, may_vote};
-use super::words::Words;
+use super::table::{Family, Subject, Table, may_vote};
+use super::words::{Words, too_few};
 use crate::rule::Evidence;
 
 /// What follows for an address.
@@ -22,6 +22,8 @@ pub struct Outcome {
     pub cut: Vec<(Continent, String)>,
     /// The continents from which it is seen.
     pub seen: Vec<Continent>,
+    /// Whether enough voted, and less than two thirds say that it serves.
+    pub is_lost: bool,
     /// Who sees it fail although it serves; empty if nobody does.
     pub remark: String,
     /// The seats whose votes were counted.
@@ -51,18 +53,19 @@ pub(super) fn count(
     let words = Words { table, good: &good, bad: &bad };
     let (all, up) = (votes.len(), good.len());
     let heard = all.saturating_add(away.len());
-    let is_enough = heard >= eligible.min(2) && heard.saturating_mul(2) >= eligible && heard > 0;
+    let is_enough = heard >= eligible.min(2) && heard.saturating_mul(2) >= eligible && all > 0;
     let (evidence, side) = if !is_enough {
-        (Evidence::Unchecked(words.too_few(heard, eligible)), &votes)
+        (Evidence::Unchecked(too_few(heard, eligible)), &votes)
     } else if up.saturating_mul(3) >= all.saturating_mul(2) {
-        (serving(good.iter().map(|(_, of)| &of.evidence)), &good)
+        (serving(&evidence_of(&good)), &good)
     } else if up.saturating_mul(3) <= all {
-        (failing(bad.iter().map(|(_, of)| &of.evidence), &words), &bad)
+        (failing(&evidence_of(&bad), &words), &bad)
     } else {
         (Evidence::Unchecked(words.undecided()), &votes)
     };
     let remark = if evidence.is_good() { words.dissent() } else { String::new() };
     Outcome {
+        is_lost: is_enough && !evidence.is_good(),
         as_of: lower_median(side.iter().map(|(_, sighting)| sighting.checked)),
         remark,
         cut: reach.cut.iter().map(|(of, bad)| (*of, out_of_reach(*of, bad))).collect(),
@@ -70,6 +73,31 @@ pub(super) fn count(
         evidence,
         voters,
     }
+}
+
+fn evidence_of<'t>(votes: &[Vote<'t>]) -> Vec<&'t Evidence> {
+    votes.iter().map(|(_, sighting)| &sighting.evidence).collect()
+}
+
+/// With fewer addresses that were well, most of them may fail by chance.
+const LEAST: usize = 4;
+
+/// Why a family is frozen, if more than half of its addresses that were well are lost at once.
+pub(super) fn loss(
+    subjects: &[Subject<'_>],
+    outcomes: &[Outcome],
+    family: Family,
+) -> Option<String> {
+    let all = subjects.iter().zip(outcomes);
+    let well = all.filter(|(subject, outcome)| {
+        subject.is_well && subject.family() == family && outcome.as_of.is_some()
+    });
+    let (well, lost) = (well.clone().count(), well.filter(|(_, of)| of.is_lost).count());
+    let is_too_much = well >= LEAST && lost.saturating_mul(2) > well;
+    let name = family.name();
+    is_too_much.then(|| {
+        format!("{lost} of {well} addresses that were well are not seen to serve by {name}")
+    })
 }
 
 /// The operators that have a sane monitor which may vote on an address.

@@ -45,17 +45,6 @@ impl Words<'_, '_> {
         if self.bad.is_empty() { String::new() } else { self.undecided() }
     }
 
-    /// Why nothing follows, as too few have checked it.
-    pub(super) fn too_few(&self, heard: usize, eligible: usize) -> String {
-        match eligible {
-            0 => "no monitor has a vote on it".to_owned(),
-            _ => format!(
-                "only {heard} of {} checked it",
-                plural(eligible, "monitor has", "monitors have")
-            ),
-        }
-    }
-
     /// Why a mirror is not for a continent.
     pub(super) fn out_of_reach(&self, continent: Continent) -> String {
         let monitors = plural(self.bad.len(), "monitor", "monitors");
@@ -109,6 +98,14 @@ impl Words<'_, '_> {
         }
         listed(&places)
     }
+}
+
+/// Why nothing follows, as too few have checked an address.
+pub(super) fn too_few(heard: usize, eligible: usize) -> String {
+    if eligible == 0 {
+        return "no monitor has a vote on it".to_owned();
+    }
+    format!("only {heard} of {} checked it", plural(eligible, "monitor has", "monitors have"))
 }
 
 /// `DE`, `DE and US`, `DE, US and JP`, `DE, US, JP, FR, NL and 3 others`.

@@ -72,21 +72,20 @@ impl Reading {
     fn read(&self, member: &Member, read: &mut ReadReport) -> Result<Option<Arrived>, ReportError> {
         let mut again = false;
         for _ in 1..TRIES {
-            match self.read_once(member, read, again) {
+            match read_once(member, read, again) {
                 Err(ReportError::Signature(_)) if !self.stop.wait(PAUSE) => again = true,
                 outcome => return outcome,
             }
         }
-        self.read_once(member, read, again)
+        read_once(member, read, again)
     }
+}
 
-    fn read_once(
-        &self,
-        member: &Member,
-        read: &mut ReadReport,
-        again: bool,
-    ) -> Result<Option<Arrived>, ReportError> {
-        let signed = read(again).map_err(ReportError::Unread)?;
-        signed.map(|signed| signed.judge(member)).transpose()
-    }
+fn read_once(
+    member: &Member,
+    read: &mut ReadReport,
+    again: bool,
+) -> Result<Option<Arrived>, ReportError> {
+    let signed = read(again).map_err(ReportError::Unread)?;
+    signed.map(|signed| signed.judge(member)).transpose()
 }

@@ -15,7 +15,7 @@ impl Start {
     pub(super) fn reloaded(&mut self, reload: &mut dyn FnMut() -> Option<MonitorInputs>) -> bool {
         match reload().map(|inputs| self.renew(inputs)) {
             Some(Ok(())) => {
-                info!("reloaded; {} addresses", self.coordinator.targets.len());
+                info!("reloaded; checking {} addresses", self.coordinator.targets.len());
                 return true;
             }
             Some(Err(error)) => error!("not reloaded, what was read before goes on: {error}"),
