@@ -26,6 +26,7 @@ use cvdns_monitor::{AddressRow, Checked, Role, Start, join, join_once, once, wat
 /// Arguments of `cvdns monitor`.
 #[derive(Args, Clone, Debug)]
 #[command(args_conflicts_with_subcommands = true)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct MonitorArgs {
     #[command(subcommand)]
     command: Option<MonitorCommand>,

@@ -12,6 +12,7 @@ mod network;
 mod page;
 mod several;
 mod several_places;
+mod several_reports;
 mod trial;
 mod web;
 mod wicked;

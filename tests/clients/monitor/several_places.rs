@@ -214,7 +214,8 @@ fn chain() {
     }
     until("it is said who saw it", &dir, || {
         let said = explained(&dir);
-        said.contains("down since ") && said.contains(": 5 of 6 monitors: ")
+        said.contains("down since ")
+            && said.contains(": 5 of 6 monitors: ")
             && said.contains("NL disagrees")
     });
     third = Some(web(all, "third", &[3], PORT));
