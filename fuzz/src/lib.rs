@@ -39,6 +39,7 @@ pub mod nats;
 pub mod overrides;
 pub mod quic;
 pub mod release;
+pub mod report;
 pub mod respond;
 pub mod secrets;
 pub mod signature;
@@ -53,7 +54,7 @@ pub mod zone;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 36] = [
+pub const TARGETS: [Target; 37] = [
     ("abuse", abuse::run),
     ("compile", compile::run),
     ("config", config::run),
@@ -81,6 +82,7 @@ pub const TARGETS: [Target; 36] = [
     ("overrides", overrides::run),
     ("quic", quic::run),
     ("release", release::run),
+    ("report", report::run),
     ("respond", respond::run),
     ("secrets", secrets::run),
     ("signature", signature::run),

@@ -1,6 +1,8 @@
 //! `cvdns monitor`: runs the coordinator, which checks the mirrors and writes the feed.
 
 mod history;
+#[cfg(feature = "nats")]
+mod nats;
 mod trial;
 
 use std::path::Path;
@@ -21,19 +23,26 @@ use cvdns_core::problem::Problems;
 use cvdns_io::signals::Signals;
 use cvdns_monitor::MonitorInputs;
 use cvdns_monitor::rule::age;
-use cvdns_monitor::{AddressRow, Checked, Start, once, watch};
+use cvdns_monitor::{AddressRow, Checked, Role, Start, join, join_once, once, watch};
 
 /// Arguments of `cvdns monitor`.
 #[derive(Args, Clone, Debug)]
 #[command(args_conflicts_with_subcommands = true)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct MonitorArgs {
     #[command(subcommand)]
     command: Option<MonitorCommand>,
     /// Check every address once, write the feed, print a summary and exit, as for cron.
     #[arg(long)]
     pub once: bool,
+    /// Check as one of several monitors: write a signed report in place of the feed.
+    #[arg(long, conflicts_with = "trial")]
+    pub report: bool,
+    /// Check nothing, and write the feed by the reports of the members in [[monitor.member]].
+    #[arg(long, conflicts_with_all = ["report", "trial"])]
+    pub combine: bool,
     /// Believe what this round finds, even if most mirrors fail, and so end a freeze.
-    #[arg(long, requires = "once")]
+    #[arg(long, requires = "once", conflicts_with = "report")]
     pub thaw: bool,
     /// Check the set-up of one mirror and print what to change. It may be a host of the fleet,
     /// another host or an address. Nothing is written.
@@ -85,7 +94,8 @@ fn coordinate(
 ) -> Result<ExitCode, Failure> {
     check_variable().map_err(Failure::new)?;
     let mut problems = Problems::default();
-    let Some(inputs) = load::monitor(config, &mut problems) else {
+    let role = role(args);
+    let Some(inputs) = load::monitor(config, role, &mut problems) else {
         print(&problems);
         return Ok(ExitCode::FAILURE);
     };
@@ -95,17 +105,24 @@ fn coordinate(
         return Ok(ExitCode::FAILURE);
     }
     log.go_on_in_file(&inputs.log, config).map_err(Failure::new)?;
+    #[cfg(feature = "nats")]
+    let _publishing = nats::publish(config, &inputs, role)?;
     let start = Start::new(inputs, args.at).map_err(Failure::new)?;
     let start = if args.thaw { start.without_doubt() } else { start };
     if !args.once {
-        watch(start, signals, &mut || read_again(config)).map_err(Failure::new)?;
+        let run = if role == Role::Combines { join } else { watch };
+        run(start, signals, &mut || read_again(config, role)).map_err(Failure::new)?;
         return Ok(ExitCode::SUCCESS);
     }
     let bar = progress_bar("{wide_bar} {human_pos}/{human_len} addresses, {elapsed}");
-    let checked = once(start, signals, &mut |done, total| {
-        bar.set_length(total as u64);
-        bar.set_position(done as u64);
-    });
+    let checked = if role == Role::Combines {
+        join_once(start, signals)
+    } else {
+        once(start, signals, &mut |done, total| {
+            bar.set_length(total as u64);
+            bar.set_position(done as u64);
+        })
+    };
     bar.finish_and_clear();
     let Checked { rows, frozen } = checked.map_err(Failure::new)?;
     if args.json {
@@ -119,10 +136,19 @@ fn coordinate(
     Ok(ExitCode::SUCCESS)
 }
 
+/// What the monitor does by its arguments.
+fn role(args: &MonitorArgs) -> Role {
+    match (args.report, args.combine) {
+        (true, _) => Role::Reports,
+        (_, true) => Role::Combines,
+        _ => Role::Alone,
+    }
+}
+
 /// Reads everything again while the coordinator runs; problems go to the log.
-fn read_again(config: &Path) -> Option<MonitorInputs> {
+fn read_again(config: &Path, role: Role) -> Option<MonitorInputs> {
     let mut problems = Problems::default();
-    let inputs = load::monitor(config, &mut problems).filter(|_| !problems.has_errors());
+    let inputs = load::monitor(config, role, &mut problems).filter(|_| !problems.has_errors());
     log_problems(&problems);
     inputs
 }

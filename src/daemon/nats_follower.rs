@@ -28,7 +28,7 @@ const DOCUMENTS: [NatsDocument; 2] = [NatsDocument::Feed, NatsDocument::Override
 /// Follows what the configuration has come through NATS.
 pub(super) fn start(loaded: &Loaded) -> Carried {
     let Some(place) = &loaded.nats else { return Carried::default() };
-    let keys = DOCUMENTS.iter().map(|document| document.key()).collect();
+    let keys: Vec<_> = DOCUMENTS.iter().filter_map(|document| document.key().ok()).collect();
     // Room for one result of each: what is told next waits until the last one was taken over.
     let [(feed, feeds), (overrides, of_overrides)] = [channel(1), channel(1)];
     let sinks = Sinks([feed, overrides]);

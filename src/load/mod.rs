@@ -14,6 +14,7 @@ mod geoip;
 mod include;
 mod key_directory;
 mod key_place;
+mod members;
 mod monitor;
 #[cfg(feature = "nats")]
 mod nats_place;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::members::members;
 use super::overrides::MAX_OVERRIDES;
 use super::page_place::{check_page, state_directory};
 use super::remote_overrides::SignedOverrides;
@@ -10,18 +11,20 @@ use super::source::{FeedSource, FeedSources};
 use super::transferred::ZoneFinder;
 use super::zone_copies::ZoneCopies;
 use super::{config, geoip, read_zones, roots, settings, state, zones};
-use cvdns_core::config::Config;
+use cvdns_core::config::{Config, Monitor};
 use cvdns_core::fleet::Fleet;
 use cvdns_core::health::Overrides;
 use cvdns_core::problem::table::Placed;
 use cvdns_core::problem::{Location, Problems, Severity};
 use cvdns_core::snapshot::inputs::Inputs;
 use cvdns_io::read_optional_text;
-use cvdns_monitor::{AnswerInputs, AnswersReader, MonitorInputs, OverridesReader, PageInputs};
+use cvdns_monitor::{
+    AnswerInputs, AnswersReader, MonitorInputs, OverridesReader, PageInputs, Role,
+};
 
-/// Reads a configuration and the fleets of its zones. All problems are noted. Returns `None` if the
-/// configuration cannot be read.
-pub fn monitor(path: &Path, problems: &mut Problems) -> Option<MonitorInputs> {
+/// Reads a configuration and the fleets of its zones, for a monitor of this role. All problems are
+/// noted. Returns `None` if the configuration cannot be read.
+pub fn monitor(path: &Path, role: Role, problems: &mut Problems) -> Option<MonitorInputs> {
     let config = config(path, problems)?;
     let mut files = BTreeSet::new();
     let fleets: Vec<(String, Fleet)> = config
@@ -29,7 +32,8 @@ pub fn monitor(path: &Path, problems: &mut Problems) -> Option<MonitorInputs> {
         .iter()
         .filter_map(|zone| zones::read_fleet(path, zone, &mut files, problems))
         .collect();
-    let page = page(path, &config, &files, problems);
+    let page = if role == Role::Reports { None } else { page(path, &config, &files, problems) };
+    let members = if role == Role::Combines { members(path, &config, problems) } else { vec![] };
     let settings = config.monitor;
     let beside = |named: &Placed<String>| cvdns_io::beside(path, &named.value);
     let sources = &config.feed.sources;
@@ -37,6 +41,7 @@ pub fn monitor(path: &Path, problems: &mut Problems) -> Option<MonitorInputs> {
     let feed = settings.feed.as_ref().or(file).or(sources.first());
     let whole = || Location::file(&path.display().to_string());
     match feed {
+        _ if role == Role::Reports => check_reporter(path, &settings, problems),
         None => problems.error(
             whole(),
             "there is no place for the feed",
@@ -59,6 +64,9 @@ pub fn monitor(path: &Path, problems: &mut Problems) -> Option<MonitorInputs> {
     let every: Vec<&Fleet> = fleets.iter().map(|(_, fleet)| fleet).collect();
     settings.check_witnesses(&every, problems);
     Some(MonitorInputs {
+        role,
+        report: report_path(path, &settings),
+        members,
         lag: config.record.lag,
         max_age: config.feed.max_age,
         feed: feed.map(beside),
@@ -70,6 +78,40 @@ pub fn monitor(path: &Path, problems: &mut Problems) -> Option<MonitorInputs> {
         log: config.log,
         page,
     })
+}
+
+/// Where the report goes.
+fn report_path(path: &Path, settings: &Monitor) -> PathBuf {
+    match &settings.report {
+        Some(named) => cvdns_io::beside(path, &named.value),
+        None => state_directory(path, settings).join("report.json"),
+    }
+}
+
+/// Reports what a monitor lacks that is to write reports.
+fn check_reporter(path: &Path, settings: &Monitor, problems: &mut Problems) {
+    let whole = || Location::file(&path.display().to_string());
+    if settings.name.is_none() {
+        problems.error(
+            whole(),
+            "the monitor has no name, and its report must say whose it is",
+            "write `name` in [monitor], such as \"fra1\": the `name` of its [[monitor.member]]",
+        );
+    }
+    if settings.secret_key.is_none() {
+        problems.error(
+            whole(),
+            "the report cannot be signed, and nobody would use it",
+            "make a key by `minisign -G -W`, and write its path as `secret-key` in [monitor]",
+        );
+    }
+    if let Some(report) = settings.report.as_ref().filter(|of| of.value.contains("://")) {
+        problems.error(
+            report.location.clone(),
+            "the monitor writes a file, and this is a URL",
+            "write the path of the file as `report` in [monitor]",
+        );
+    }
 }
 
 /// The pages that a configuration wants; `None` if it wants none. `files` are those that its zone

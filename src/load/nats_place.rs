@@ -7,6 +7,7 @@ use std::time::Duration;
 use cvdns_core::config::{Config, Nats};
 use cvdns_core::health::MAX_FEED_SIZE;
 use cvdns_core::problem::{Location, Problems};
+use cvdns_core::report::MAX_REPORT_SIZE;
 use cvdns_io::beside;
 use cvdns_nats::{Bucket, Key, KeyName, ServerUrl, Settings};
 
@@ -22,12 +23,14 @@ pub struct NatsPlace {
 }
 
 /// A document that is carried through NATS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NatsDocument {
     /// The feed, with its signature.
     Feed,
     /// The overrides of all servers, with their signature.
     Overrides,
+    /// The report of the monitor of this name, with its signature.
+    Report(String),
 }
 
 /// The octets of a document, and its signature if it has one.
@@ -103,28 +106,47 @@ impl NatsPlace {
     ///
     /// # Errors
     /// When it cannot be had.
-    pub fn read(&self, document: NatsDocument) -> Result<Option<CarriedDocument>, String> {
-        let read = cvdns_nats::read(&self.settings, &document.key(), COMMAND_TIMEOUT);
+    pub fn read(&self, document: &NatsDocument) -> Result<Option<CarriedDocument>, String> {
+        let read = document.key().and_then(|key| {
+            cvdns_nats::read(&self.settings, &key, COMMAND_TIMEOUT)
+                .map_err(|error| error.to_string())
+        });
         let read = read.map_err(|error| format!("cannot read {self}: {error}"))?;
         Ok(read.map(|document| (document.octets, document.signature)))
     }
 }
 
 impl NatsDocument {
-    /// Its name in the bucket.
-    pub fn name(self) -> &'static str {
+    /// What it is called, for people.
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Feed => "feed",
             Self::Overrides => "overrides",
+            Self::Report(_) => "report",
+        }
+    }
+
+    /// Most octets that it may have.
+    pub fn limit(&self) -> usize {
+        match self {
+            Self::Feed => MAX_FEED_SIZE,
+            Self::Overrides => MAX_OVERRIDES,
+            Self::Report(_) => MAX_REPORT_SIZE,
         }
     }
 
     /// The key under which it is in the bucket.
-    pub fn key(self) -> Key {
-        match self {
-            Self::Feed => Key { name: KeyName::constant("feed"), limit: MAX_FEED_SIZE },
-            Self::Overrides => Key { name: KeyName::constant("overrides"), limit: MAX_OVERRIDES },
-        }
+    ///
+    /// # Errors
+    /// When a monitor's name cannot be part of a key.
+    pub fn key(&self) -> Result<Key, String> {
+        let name = match self {
+            Self::Feed | Self::Overrides => Ok(KeyName::constant(self.name())),
+            Self::Report(monitor) => format!("reports.{monitor}")
+                .parse()
+                .map_err(|error| format!("the report of {monitor} has no place in NATS: {error}")),
+        };
+        Ok(Key { name: name?, limit: self.limit() })
     }
 }
 

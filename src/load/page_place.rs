@@ -60,6 +60,7 @@ fn others(path: &Path, config: &Config) -> Vec<PathBuf> {
         &monitor.feed,
         &monitor.secret_key,
         &monitor.release,
+        &monitor.report,
         &config.admin.token_file,
         &config.cookies.secret_file,
         &config.log.file,

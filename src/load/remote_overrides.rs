@@ -106,7 +106,7 @@ impl SignedOverrides {
                 read_signature(&signature_path(path)).map_err(unread)?,
             ),
             FeedSource::Nats(place) => {
-                match place.read(NatsDocument::Overrides).map_err(unread)? {
+                match place.read(&NatsDocument::Overrides).map_err(unread)? {
                     Some(document) => document,
                     // There need not be any.
                     None => return Ok(Self::none()),

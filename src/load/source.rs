@@ -235,7 +235,7 @@ impl fmt::Display for FeedSource {
 
 /// The feed in NATS.
 fn read_feed_of(place: &NatsPlace) -> Result<CarriedDocument, String> {
-    let read = place.read(NatsDocument::Feed)?;
+    let read = place.read(&NatsDocument::Feed)?;
     read.ok_or_else(|| format!("cannot read {place}: there is no feed yet"))
 }
 

@@ -13,12 +13,14 @@ use super::source::FeedServer;
 pub enum NatsPlace {}
 
 /// A document that is carried through NATS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NatsDocument {
     /// The feed, with its signature.
     Feed,
     /// The overrides of all servers, with their signature.
     Overrides,
+    /// The report of the monitor of this name, with its signature.
+    Report(String),
 }
 
 /// The octets of a document, and its signature if it has one.
@@ -52,7 +54,7 @@ impl NatsPlace {
     ///
     /// # Errors
     /// None: there is no such place.
-    pub fn read(&self, _: NatsDocument) -> Result<Option<CarriedDocument>, String> {
+    pub fn read(&self, _: &NatsDocument) -> Result<Option<CarriedDocument>, String> {
         match *self {}
     }
 }

@@ -1,5 +1,5 @@
-//! Keeps the feed that a coordinator writes published, while this host holds the lease: several
-//! coordinators may run, and one of them publishes.
+//! Keeps what a monitor writes published: the feed while this host holds the lease, as several
+//! coordinators may run and one of them publishes; and the report of a monitor among several.
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -12,25 +12,26 @@ use super::{Judged, Outcome, TIMEOUT, put};
 use crate::load::{NatsDocument, NatsPlace, signature_path};
 use crate::logging::LogOnce;
 use cvdns_core::health::Keys;
-use cvdns_io::{FileVersion, read_feed, read_signature};
+use cvdns_io::{FileVersion, read_bytes, read_signature};
 
 /// What a keeper does.
 #[derive(Debug, Clone)]
 pub struct KeeperSettings {
     /// Where documents are published.
     pub place: NatsPlace,
-    /// One of these keys must have signed the feed.
+    /// What is published.
+    pub document: NatsDocument,
+    /// One of these keys must have signed it.
     pub keys: Keys,
-    /// The feed's file.
-    pub feed: PathBuf,
-    /// What this host is called in the lease.
-    pub holder: String,
+    /// Its file.
+    pub file: PathBuf,
 }
 
-/// Publishes the feed of a file whenever it is another one, while it holds the lease.
+/// Publishes a file whenever it is another one.
 pub struct Keeper {
     settings: KeeperSettings,
-    lease: Lease,
+    /// Whoever holds it publishes; `None` if nobody else has this document.
+    lease: Option<Lease>,
     writer: Option<Writer>,
     /// The versions of the file and its signature that were published, or refused for good.
     done: Option<[Option<FileVersion>; 2]>,
@@ -46,14 +47,20 @@ const PAUSE: Duration = Duration::from_millis(200);
 const LOOKS: u32 = 15;
 
 impl Keeper {
-    /// A keeper that holds no lease yet.
+    /// A keeper that holds no lease yet, and needs one for the feed. `holder` is what this host is
+    /// called there.
     ///
     /// # Errors
     /// When the system gives no random number.
-    pub fn new(settings: KeeperSettings) -> Result<Self, String> {
+    pub fn new(settings: KeeperSettings, holder: &str) -> Result<Self, String> {
         let nats = &settings.place.settings;
-        let lease = Lease::new(nats, KeyName::constant("publisher"), &settings.holder, TIMEOUT)
-            .map_err(|error| error.to_string())?;
+        let lease = match &settings.document {
+            NatsDocument::Feed => {
+                let lease = Lease::new(nats, KeyName::constant("publisher"), holder, TIMEOUT);
+                Some(lease.map_err(|error| error.to_string())?)
+            }
+            _ => None,
+        };
         let complaint = LogOnce::default();
         Ok(Self { settings, lease, writer: None, done: None, held: None, complaint })
     }
@@ -78,12 +85,13 @@ impl Keeper {
             }
         }
         // It would end by itself.
-        let _ = self.lease.release();
+        let _ = self.lease.map(|mut lease| lease.release());
     }
 
     /// Takes the lease, or renews it.
     fn renew(&mut self) -> Result<(), String> {
-        let possession = match self.lease.acquire() {
+        let Some(lease) = &mut self.lease else { return Ok(()) };
+        let possession = match lease.acquire() {
             Ok(possession) => possession,
             Err(error) => {
                 // The store may be another one when it is back.
@@ -111,28 +119,29 @@ impl Keeper {
 
     /// Publishes the feed, if it is another one and the lease is held.
     fn look(&mut self) -> Result<(), String> {
-        let path = &self.settings.feed;
+        let KeeperSettings { place, document, keys, file: path } = &self.settings;
         let versions = [FileVersion::of(path), FileVersion::of(&signature_path(path))];
-        if !self.lease.is_held() || self.done.as_ref() == Some(&versions) {
+        let may = self.lease.as_ref().is_none_or(Lease::is_held);
+        if !may || self.done.as_ref() == Some(&versions) {
             return Ok(());
         }
-        let octets = read_feed(path)?;
+        let octets = read_bytes(path, document.limit() as u64)?;
         let signature = read_signature(&signature_path(path))?;
-        let judged = Judged::new(NatsDocument::Feed, octets, signature, &self.settings.keys)?;
+        let judged = Judged::new(document.clone(), octets, signature, keys)?;
         let mut writer = match self.writer.take() {
             Some(writer) => writer,
-            None => Writer::connect(&self.settings.place.settings, TIMEOUT)
-                .map_err(|error| self.cannot(&error))?,
+            None => {
+                Writer::connect(&place.settings, TIMEOUT).map_err(|error| self.cannot(&error))?
+            }
         };
-        let outcome =
-            put(&mut writer, &judged, &self.settings.keys).map_err(|error| self.cannot(&error))?;
+        let outcome = put(&mut writer, &judged, keys).map_err(|error| self.cannot(&error))?;
         self.writer = Some(writer);
-        let (serial, place) = (judged.serial, &self.settings.place);
+        let (serial, name, place) = (judged.serial, document.name(), &self.settings.place);
         match outcome {
-            Outcome::Published => info!(feed = serial, "feed {serial} is published in {place}"),
+            Outcome::Published => info!(serial, "{name} {serial} is published in {place}"),
             Outcome::Same => {}
             Outcome::Refused(why) => {
-                warn!(feed = serial, "feed {serial} is not published in {place}: {why}");
+                warn!(serial, "{name} {serial} is not published in {place}: {why}");
             }
         }
         self.done = Some(versions);
@@ -153,7 +162,7 @@ impl Keeper {
             }
             None => {
                 if self.complaint.clear() {
-                    info!("feeds can be published in {} again", self.settings.place);
+                    info!("publishing in {} works again", self.settings.place);
                 }
             }
         }

@@ -48,7 +48,7 @@ pub fn publish(
 /// Publishes a document by a connection that there is.
 fn put(writer: &mut Writer, judged: &Judged, keys: &Keys) -> Result<Outcome, cvdns_nats::Error> {
     let document = Document { octets: judged.octets.clone(), signature: judged.signature.clone() };
-    let published = writer.put(&judged.kind.key(), &document, |last| judged.compare(last, keys))?;
+    let published = writer.put(&judged.key, &document, |last| judged.compare(last, keys))?;
     Ok(match published {
         Published::Published { .. } => Outcome::Published,
         Published::Same => Outcome::Same,

@@ -1,15 +1,18 @@
 //! Whether a document is newer than the one that is published.
 
-use cvdns_nats::{Last, Verdict};
+use cvdns_nats::{Key, Last, Verdict};
 
 use crate::load::{NatsDocument, SignedOverrides};
 use cvdns_core::health::{Feed, Keys};
+use cvdns_core::report::Report;
 
 /// A document that servers would take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judged {
     /// What it is.
     pub kind: NatsDocument,
+    /// Where it goes.
+    pub(super) key: Key,
     /// Its serial.
     pub serial: u64,
     /// Its octets.
@@ -32,9 +35,10 @@ impl Judged {
         let name = kind.name();
         keys.verify(&octets, signature.as_deref())
             .map_err(|error| format!("the {name} would be refused: {error}"))?;
-        let serial = serial(kind, &octets)
+        let serial = serial(&kind, &octets)
             .map_err(|error| format!("the {name} would be refused: {error}"))?;
-        Ok(Self { kind, serial, octets, signature })
+        let key = kind.key()?;
+        Ok(Self { kind, key, serial, octets, signature })
     }
 
     /// Compares it with the last one that was published. What no server would take is no reason
@@ -48,7 +52,7 @@ impl Judged {
         let known = keys
             .verify(&last.octets, last.signature.as_deref())
             .map_err(|error| error.to_string())
-            .and_then(|()| self::serial(self.kind, &last.octets));
+            .and_then(|()| self::serial(&self.kind, &last.octets));
         match known {
             Err(_) => Verdict::Newer,
             Ok(known) if serial > known => Verdict::Newer,
@@ -67,7 +71,7 @@ impl Judged {
     }
 }
 
-fn serial(kind: NatsDocument, octets: &[u8]) -> Result<u64, String> {
+fn serial(kind: &NatsDocument, octets: &[u8]) -> Result<u64, String> {
     match kind {
         NatsDocument::Feed => {
             Feed::parse(octets).map(|feed| feed.serial).map_err(|error| error.to_string())
@@ -76,6 +80,9 @@ fn serial(kind: NatsDocument, octets: &[u8]) -> Result<u64, String> {
         NatsDocument::Overrides => SignedOverrides::judge("overrides", octets.to_vec(), None, None)
             .map(|overrides| overrides.serial)
             .map_err(|error| error.what),
+        NatsDocument::Report(_) => {
+            Report::parse(octets).map(|report| report.serial).map_err(|error| error.to_string())
+        }
     }
 }
 

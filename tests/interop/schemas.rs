@@ -127,6 +127,15 @@ const WRONG: &[(&str, &str, &str, &str, &str)] = &[
         "\"serial\": -1",
         "$.serial: -1 is less than the minimum of 0",
     ),
+    (
+        "report",
+        "{\"format\": 1, \"monitor\": \"fra1\", \"serial\": 1, \"generated\": \"2026-11-22T17:00:00Z\", \
+         \"interval\": \"300s\", \"mirrors\": { \"a\": { \"192.0.2.1\": { \"found\": \"answers\", \
+         \"checked\": \"2026-11-22T17:00:00Z\" } } } }",
+        "\"answers\"",
+        "\"up\"",
+        "$.mirrors.a['192.0.2.1'].found: 'up' is not one of",
+    ),
 ];
 
 #[test]
@@ -134,7 +143,7 @@ fn mistakes_are_found_in_every_kind_of_file() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut files = Vec::new();
     for (number, (schema, good, what, by, _)) in WRONG.iter().enumerate() {
-        let suffix = if *schema == "feed" { "json" } else { "toml" };
+        let suffix = if ["feed", "report"].contains(schema) { "json" } else { "toml" };
         for (kind, text) in [("good", (*good).to_owned()), ("wrong", good.replacen(what, by, 1))] {
             let path = dir.path().join(format!("{kind}{number}.{suffix}"));
             fs::write(&path, text).expect("written");

@@ -71,6 +71,6 @@ macro_rules! replays {
 
 replays! {
     abuse compile config cookie cvd database demand diff edns feed fetch fleet frame frames https incoming key_files keys
-    limiter list master mirror name nats overrides quic release respond secrets signature signed sources tcp timestamp
+    limiter list master mirror name nats overrides quic release report respond secrets signature signed sources tcp timestamp
     writer zone
 }

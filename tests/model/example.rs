@@ -200,6 +200,13 @@ fn commented_out_values_are_the_defaults() {
             "doq",
             "doh",
             "connections = 1000",
+            "name = \"fra1\"",
+            "report",
+            "source = \"https://fra1",
+            "country = \"DE\"",
+            "operator",
+            "addresses",
+            "own-mirrors",
             "zones = [",
         ]
         .iter()

@@ -21,6 +21,7 @@
 //! - [`dnssec`]: keys, signatures and denial: [`ZoneSigning`](dnssec::ZoneSigning).
 //! - [`health`]: feeds, overrides, and the state of each mirror that follows from them:
 //!   [`Feed`](health::Feed), [`Health`](health::Health).
+//! - [`report`]: what one of several monitors found: [`Report`](report::Report).
 //! - [`abuse`]: rate limits and DNS cookies: [`RateLimiter`](abuse::RateLimiter),
 //!   [`CookieSecrets`](abuse::CookieSecrets).
 //! - [`config`]: the configuration of a server: [`Config`](config::Config).
@@ -126,6 +127,7 @@ pub mod health;
 pub mod problem;
 pub mod release;
 pub mod replay;
+pub mod report;
 pub mod schema;
 pub mod snapshot;
 pub mod wire;

@@ -171,17 +171,16 @@ pub fn part(answer: &Answer, asked: u64) -> Result<(), Failure> {
     if length == asked { Ok(()) } else { Err(Failure::WrongLength { length, asked }) }
 }
 
-impl From<Result<Served, FailedRequest>> for Evidence {
-    fn from(result: Result<Served, FailedRequest>) -> Self {
-        match result {
-            Ok(Served::Databases { timestamp, versions }) => Self::Serves { timestamp, versions },
-            Ok(Served::Path) => Self::Answers,
-            Err(fault) => match fault.failure.severity() {
-                Severity::Dead => Self::Dead(fault.to_string()),
-                Severity::Faulty => Self::Faulty(fault.to_string()),
-                Severity::Unchecked => Self::Unchecked(fault.failure.to_string()),
-            },
-        }
+/// What a check found.
+pub fn evidence(result: Result<Served, FailedRequest>) -> Evidence {
+    match result {
+        Ok(Served::Databases { timestamp, versions }) => Evidence::Serves { timestamp, versions },
+        Ok(Served::Path) => Evidence::Answers,
+        Err(fault) => match fault.failure.severity() {
+            Severity::Dead => Evidence::Dead(fault.to_string()),
+            Severity::Faulty => Evidence::Faulty(fault.to_string()),
+            Severity::Unchecked => Evidence::Unchecked(fault.failure.to_string()),
+        },
     }
 }
 

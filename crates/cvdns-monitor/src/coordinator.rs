@@ -10,11 +10,12 @@ use serde::Serialize;
 use super::arrival::admit;
 use super::document::{Mirrors, mirrors};
 use super::doubt::{Round, Witnesses};
+use super::remarks::Remarks;
 use super::rule::{Known, Rule, later};
 use super::schedule::{Planned, Schedule};
 use super::stored::StoredState;
 use super::target::Target;
-use crate::MonitorInputs;
+use crate::{MonitorInputs, Role};
 use cvdns_core::health::{Feed, State};
 
 /// The fleet and what is known about it.
@@ -33,6 +34,8 @@ pub struct Coordinator {
     ask_again: bool,
     /// Whether all addresses are being checked in one go, after which there is one verdict.
     pub(super) at_once: bool,
+    /// What is said of addresses beside the reasons of their states.
+    pub(super) remarks: Remarks,
 }
 
 /// The settings of a coordinator.
@@ -65,8 +68,9 @@ impl Conduct {
             schedule: Schedule { interval: settings.interval, retry: settings.retry_interval },
             ramp: settings.ramp,
             newcomers_wait: settings.newcomers_wait,
-            has_witnesses: !settings.witnesses.is_empty(),
-            doubts: true,
+            has_witnesses: !settings.witnesses.is_empty() && inputs.role == Role::Alone,
+            // Of one among several monitors it is the others that tell.
+            doubts: inputs.role != Role::Reports,
         }
     }
 }
@@ -119,6 +123,7 @@ impl Coordinator {
             asking: false,
             ask_again: false,
             at_once: false,
+            remarks: Remarks::default(),
         };
         coordinator.renew(targets, conduct, feed, now);
         coordinator
@@ -287,7 +292,7 @@ impl Coordinator {
 
     /// The mirrors of the feed.
     pub(super) fn mirrors(&self, now: Timestamp) -> Mirrors {
-        mirrors(&self.stored, &self.targets, self.conduct.ramp, now)
+        mirrors(&self.stored, &self.targets, &self.remarks, self.conduct.ramp, now)
     }
 
     /// Why the feed says that all states are left as they were; `None` while checks are believed.
@@ -304,6 +309,8 @@ impl Coordinator {
             if let Some(reason) = withheld.filter(|_| row.state.is_none_or(State::is_usable)) {
                 row.reason = format!("withheld: {reason}");
             }
+            let reason = std::mem::take(&mut row.reason);
+            row.reason = self.remarks.shown(&row.mirror, row.address, reason);
             row
         };
         self.targets.iter().enumerate().map(row).collect()

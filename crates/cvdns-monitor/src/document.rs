@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::ramp::Quarters;
+use super::remarks::Remarks;
 use super::stored::{Mirror, StoredState};
 use super::target::Target;
 use cvdns_core::health::State;
@@ -42,6 +43,8 @@ pub(super) struct MirrorEntry {
     bytecode: Option<u32>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     addresses: BTreeMap<IpAddr, State>,
+    #[serde(rename = "not-for", skip_serializing_if = "Vec::is_empty")]
+    not_for: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     weight: Option<Quarters>,
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -53,6 +56,7 @@ pub(super) struct MirrorEntry {
 pub(super) fn mirrors(
     stored: &StoredState,
     targets: &[Target],
+    remarks: &Remarks,
     ramp: Duration,
     now: Timestamp,
 ) -> Mirrors {
@@ -64,13 +68,14 @@ pub(super) fn mirrors(
         let mirror = stored.mirrors.get(*host)?;
         mirror.known().next()?;
         let weight = mirror.outage.weight(ramp, now).filter(|_| mirror.state.is_usable());
-        Some(((*host).to_owned(), MirrorEntry::of(mirror, addresses, weight)))
+        let entry = MirrorEntry::of(host, mirror, addresses, remarks);
+        Some(((*host).to_owned(), MirrorEntry { weight, ..entry }))
     });
     said.collect()
 }
 
 impl MirrorEntry {
-    fn of(mirror: &Mirror, addresses: &[IpAddr], weight: Option<Quarters>) -> Self {
+    fn of(host: &str, mirror: &Mirror, addresses: &[IpAddr], remarks: &Remarks) -> Self {
         let mut versions = [None::<u32>; 3];
         let mut differing = BTreeMap::new();
         let mut notes: Vec<(IpAddr, &str)> = Vec::new();
@@ -80,6 +85,7 @@ impl MirrorEntry {
             // (CLIENTS: "health per address").
             let (state, reason) =
                 known.map_or((State::Down, "never checked"), |known| (known.state, &known.reason));
+            let reason = remarks.public(host, *address, reason);
             if state != mirror.state {
                 differing.insert(*address, state);
             }
@@ -95,7 +101,13 @@ impl MirrorEntry {
             versions = [None; 3];
         }
         let [main, daily, bytecode] = versions;
+        let out_of_reach = remarks.out_of_reach(host);
         let note = note(&notes, addresses.len());
+        let note = match out_of_reach {
+            Some(reason) if note.is_empty() => reason,
+            Some(reason) => format!("{note}; {reason}"),
+            None => note,
+        };
         Self {
             state: mirror.state,
             since: mirror.since,
@@ -103,7 +115,8 @@ impl MirrorEntry {
             daily,
             bytecode,
             addresses: differing,
-            weight,
+            not_for: remarks.not_for(host),
+            weight: None,
             note,
         }
     }
@@ -160,8 +173,12 @@ mod tests {
             (1..=addresses.len() as u8).map(|n| IpAddr::from([192, 0, 2, n])).collect();
         let addresses = (1u8..).zip(addresses).map(address).collect();
         let outage = Outage::default();
-        let entry =
-            MirrorEntry::of(&Mirror { state, since: now, outage, addresses }, &listed, None);
+        let entry = MirrorEntry::of(
+            "a.example",
+            &Mirror { state, since: now, outage, addresses },
+            &listed,
+            &Remarks::default(),
+        );
         let mirrors = Mirrors::from([("a.example".to_owned(), entry)]);
         let document = Document {
             format: 1,

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cvdns_core::config::{Log, Monitor};
+use super::signed_report::ReportSource;
+use cvdns_core::config::{Log, Member, Monitor};
 use cvdns_core::fleet::Fleet;
 use cvdns_core::health::Overrides;
 use cvdns_core::snapshot::inputs::Inputs;
@@ -17,6 +18,12 @@ pub struct MonitorInputs {
     pub settings: Monitor,
     /// Origin and fleet of each zone that has mirrors.
     pub fleets: Vec<(String, Fleet)>,
+    /// What the monitor does.
+    pub role: Role,
+    /// The path of the report.
+    pub report: PathBuf,
+    /// The members whose reports are combined.
+    pub members: Vec<(Member, ReportSource)>,
     /// The path of the feed.
     pub feed: Option<PathBuf>,
     /// How long after its generation a feed counts as fresh.
@@ -33,6 +40,18 @@ pub struct MonitorInputs {
     pub log: Log,
     /// The pages to write; `None`: none are written.
     pub page: Option<PageInputs>,
+}
+
+/// What a monitor does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Role {
+    /// It checks, and writes the feed.
+    #[default]
+    Alone,
+    /// It checks, and writes a report.
+    Reports,
+    /// It combines the reports of others into the feed.
+    Combines,
 }
 
 /// The parts of a configuration that the pages need.

@@ -245,7 +245,7 @@ impl Coordinator {
     }
 
     /// Believes a result.
-    fn believe(
+    pub(super) fn believe(
         &mut self,
         number: usize,
         evidence: &Evidence,

@@ -10,6 +10,10 @@
 //! - `arrival` says what is known of addresses that are new, and `ramp` with which weight a mirror
 //!   comes back.
 //! - `schedule` says when an address is checked next, and `stored` keeps on disk what is known.
+//! - [`combine`] joins what several monitors report into one result for each address. It is pure.
+//! - `signed_report` is how such reports arrive, `roster` keeps them, and `combined` has the
+//!   coordinator learn from them, each result once (`learnt`); `reporter` writes one, and `remarks`
+//!   says who saw what.
 //! - `coordinator` holds these together, `learn` takes the results of checks, `run` drives them
 //!   with threads, the clock and signals: [`once`] and [`watch`] are the entry points. `witness`
 //!   asks the witnesses.
@@ -23,6 +27,8 @@
 
 mod arrival;
 pub mod check;
+pub mod combine;
+mod combined;
 mod confirm;
 mod coordinator;
 mod document;
@@ -33,15 +39,20 @@ mod fetch;
 pub mod history;
 mod inputs;
 mod learn;
+mod learnt;
 mod metrics;
 mod notify;
 mod page;
 mod publish;
 mod ramp;
+mod remarks;
+mod reporter;
+mod roster;
 pub mod rule;
 mod run;
 mod schedule;
 mod sign;
+mod signed_report;
 mod stored;
 mod target;
 pub mod timestamp;
@@ -50,9 +61,10 @@ mod witness;
 
 pub use coordinator::{AddressRow, Coordinator};
 pub use doubt::Frozen;
-pub use inputs::{AnswerInputs, AnswersReader, MonitorInputs, OverridesReader, PageInputs};
+pub use inputs::{AnswerInputs, AnswersReader, MonitorInputs, OverridesReader, PageInputs, Role};
 pub use page::page_trouble;
 pub use publish::{read_release, released};
-pub use run::{Checked, Start, once, watch};
+pub use run::{Checked, Start, join, join_once, once, watch};
 pub use sign::Signer;
+pub use signed_report::{ReadReport, ReportSource, SignedReport};
 pub use target::Requirements;

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::history::Status;
 use super::page;
+use super::roster::MemberStatus;
 use super::stored::{Checks, Mirror, StoredState};
 use cvdns_core::health::State;
+use cvdns_core::report::ReportError;
 
 /// The states that the rule knows.
 const STATES: [State; 4] = [State::Up, State::Old, State::Down, State::Removed];
@@ -72,6 +74,46 @@ pub(super) fn text(
         let help = "Files of pages written since the start.";
         out.family("page_files_total", "counter", help, &plain(files.to_string()));
     }
+    out.0
+}
+
+/// The metrics of the members whose reports are combined; empty if there are none.
+pub(super) fn members(members: &[MemberStatus]) -> String {
+    let mut out = Text(String::new());
+    if members.is_empty() {
+        return out.0;
+    }
+    let of = |value: &dyn Fn(&MemberStatus) -> String| -> Samples {
+        let label = |of: &MemberStatus| format!("{{monitor=\"{}\"}}", escaped(&of.name));
+        members.iter().map(|member| (label(member), value(member))).collect()
+    };
+    let help = "When the last report of a monitor was written; 0: there is none.";
+    out.family("member_report_seconds", "gauge", help, &of(&|of| of.reported.to_string()));
+    let help = "Whether the last report of a monitor is at most twice as old as its interval.";
+    out.family("member_fresh", "gauge", help, &of(&|of| u8::from(of.is_fresh).to_string()));
+    let help = "Whether a monitor votes, for itself or its operator.";
+    out.family("member_counted", "gauge", help, &of(&|of| u8::from(of.votes).to_string()));
+    let help = "Addresses in the last report of a monitor that the fleet does not have.";
+    out.family("member_unknown_addresses", "gauge", help, &of(&|of| of.unknown.to_string()));
+    let sane = members.iter().flat_map(|of| {
+        let families = ["4", "6"].into_iter().zip(of.is_sane);
+        families.map(|(family, is_sane)| {
+            let name = escaped(&of.name);
+            let labels = format!("{{monitor=\"{name}\",family=\"{family}\"}}");
+            (labels, u8::from(is_sane).to_string())
+        })
+    });
+    let help = "Whether a monitor calls up what most of the others call up, and is fresh.";
+    out.family("member_sane", "gauge", help, &sane.collect());
+    let refused = members.iter().flat_map(|of| {
+        ReportError::REASONS.into_iter().map(|reason| {
+            let name = escaped(&of.name);
+            let labels = format!("{{monitor=\"{name}\",reason=\"{reason}\"}}");
+            (labels, of.refused.get(reason).copied().unwrap_or_default().to_string())
+        })
+    });
+    let help = "Reports since the start that were refused, by reason.";
+    out.family("reports_refused_total", "counter", help, &refused.collect());
     out.0
 }
 

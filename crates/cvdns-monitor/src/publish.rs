@@ -64,12 +64,7 @@ impl Publisher {
         let before = self.begin(stored);
         let last = before.map_or(0, |before| before.serial).max(stored.serial);
         let (feed, bytes) = compose(stored, mirrors, last, now)?;
-        if let Some(signer) = &self.signer {
-            let comment = format!("timestamp:{}\tserial:{}", now.as_second(), feed.serial);
-            let signature = signer.sign(&bytes, &comment)?;
-            write(&signature_path(&self.feed), signature.as_bytes())?;
-        }
-        write(&self.feed, &bytes)?;
+        put(&self.feed, self.signer.as_ref(), &bytes, feed.serial, now)?;
         stored.serial = feed.serial;
         Ok(feed)
     }
@@ -178,8 +173,24 @@ pub fn read_release(path: &Path) -> Result<Release, String> {
     serde_json::from_slice(&bytes).map_err(|error| error.to_string())
 }
 
+/// Writes a document, after its signature.
+pub(super) fn put(
+    path: &Path,
+    signer: Option<&Signer>,
+    bytes: &[u8],
+    serial: u64,
+    now: Timestamp,
+) -> Result<(), String> {
+    if let Some(signer) = signer {
+        let comment = format!("timestamp:{}\tserial:{serial}", now.as_second());
+        let signature = signer.sign(bytes, &comment)?;
+        write(&signature_path(path), signature.as_bytes())?;
+    }
+    write(path, bytes)
+}
+
 /// The Unix time in seconds, so that a serial shows the age of its feed, but always above `last`.
-fn serial(last: u64, now: Timestamp) -> Option<u64> {
+pub(super) fn serial(last: u64, now: Timestamp) -> Option<u64> {
     let clock = u64::try_from(now.as_second()).unwrap_or(0);
     Some(clock.max(last.checked_add(1)?))
 }

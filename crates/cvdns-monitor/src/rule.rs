@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use cvdns_core::health::State;
 use cvdns_core::release::CORE_DATABASES;
+pub use cvdns_core::report::Evidence;
 
 /// What is known about an address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,33 +55,6 @@ pub struct Known {
 
 /// The reason of an address that is new to the fleet.
 pub const NEW: &str = "new: not checked yet";
-
-/// The result of a check with all its tries.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Evidence {
-    /// It serves all that it must.
-    Serves {
-        /// Its timestamp.
-        timestamp: Timestamp,
-        /// Its versions of main, daily and bytecode.
-        versions: [u32; 3],
-    },
-    /// It answers the path that is probed, which says nothing of databases.
-    Answers,
-    /// It answers, but not as a mirror must.
-    Faulty(String),
-    /// It refused or did not answer in time, in every try.
-    Dead(String),
-    /// It could not be checked, for reasons that are not the mirror's.
-    Unchecked(String),
-}
-
-impl Evidence {
-    /// Whether the address serves all that it must.
-    pub fn is_good(&self) -> bool {
-        matches!(self, Self::Serves { .. } | Self::Answers)
-    }
-}
 
 /// The settings of the rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,11 +1,15 @@
 //! Runs the coordinator: threads for checks, the clock, signals.
 
+mod clock;
 mod downtime;
+mod joining;
 mod lock;
 mod paging;
 mod parts;
 mod pool;
+mod readers;
 mod report;
+mod signalled;
 mod stop;
 
 use std::collections::HashSet;
@@ -19,7 +23,9 @@ use jiff::Timestamp;
 use nix::fcntl::Flock;
 use tracing::{error, info, warn};
 
+use self::clock::Clock;
 use self::downtime::Downtimes;
+pub use self::joining::{join, join_once};
 use self::lock::lock;
 use self::paging::Paging;
 use self::parts::Parts;
@@ -34,10 +40,12 @@ use super::metrics;
 use super::notify::Notifier;
 use super::page::Status;
 use super::publish::Publisher;
+use super::reporter::Reporter;
+use super::roster::{MemberStatus, Roster};
 use super::rule::Evidence;
 use super::stored::StoredState;
 use super::witness::Asking;
-use crate::MonitorInputs;
+use crate::{MonitorInputs, Role};
 use cvdns_core::config::Monitor;
 use cvdns_io::replace;
 use cvdns_io::signals::{SignalAction, Signals};
@@ -54,16 +62,20 @@ const LATE_FEEDS: u32 = 6;
 /// The pause before a feed that could not be written is written again.
 const RETRY: Duration = Duration::from_secs(10);
 
-/// The time that `on-change` gets at the end for the changes that still wait.
-const NOTIFY_GRACE: Duration = Duration::from_secs(10);
-
 /// The time for which pages and metrics wait for the history of a single round.
 const HISTORY_GRACE: Duration = Duration::from_secs(10);
 
 /// A coordinator that is ready to run.
 pub struct Start {
     coordinator: Coordinator,
-    publisher: Publisher,
+    /// Writes the feed; `None` if a report is written.
+    publisher: Option<Publisher>,
+    /// Writes the report of a monitor among several.
+    reporter: Option<Reporter>,
+    /// The members whose reports are combined.
+    roster: Option<Roster>,
+    /// How they stand.
+    members: Vec<MemberStatus>,
     notifier: Option<Notifier>,
     history: Recorder,
     downtimes: Downtimes,
@@ -85,26 +97,6 @@ pub struct Start {
     _lock: Flock<std::fs::File>,
 }
 
-/// The source of the time. A stepped clock lets tests run through days in seconds.
-#[derive(Debug, Clone, Copy)]
-enum Clock {
-    System,
-    Fixed(Timestamp),
-}
-
-impl Clock {
-    /// The time in whole seconds, as everything that is written has it.
-    fn now(self) -> Timestamp {
-        match self {
-            Self::System => {
-                let now = Timestamp::now();
-                Timestamp::from_second(now.as_second()).unwrap_or(now)
-            }
-            Self::Fixed(now) => now,
-        }
-    }
-}
-
 /// The last feed.
 struct Published {
     mirrors: Mirrors,
@@ -120,7 +112,7 @@ impl Start {
     /// # Errors
     /// When one of the inputs cannot be used.
     pub fn new(inputs: MonitorInputs, at: Option<Timestamp>) -> Result<Self, String> {
-        let Parts { targets, mut publisher, notifier, conduct } = Parts::of(&inputs)?;
+        let Parts { targets, mut publisher, mut reporter, notifier, conduct } = Parts::of(&inputs)?;
         let pages = Paging::of(&inputs, None);
         let lock = lock(&inputs.state)?;
         let (mut stored, warning) = StoredState::load(&memory_path(&inputs.state));
@@ -128,15 +120,27 @@ impl Start {
             warn!("{warning}");
         }
         let clock = at.map_or(Clock::System, Clock::Fixed);
-        let feed = publisher.begin(&mut stored);
+        let feed = publisher.as_mut().and_then(|publisher| publisher.begin(&mut stored));
+        if let Some(reporter) = &mut reporter {
+            reporter.begin(&mut stored);
+        }
         let mut coordinator =
             Coordinator::new(targets, stored, conduct, feed.as_ref(), clock.now());
         coordinator.hasten(clock.now(), random);
+        if let Some(reporter) = &reporter {
+            let lacks = reporter.lacks(&coordinator.targets, clock.now());
+            coordinator.hurry(lacks, clock.now());
+        }
+        let roster =
+            (inputs.role == Role::Combines).then(|| Roster::open(&inputs.members, &inputs.state));
         let history = Recorder::start(&inputs.state, inputs.settings.interval)
             .map_err(|error| format!("cannot start threads: {error}"))?;
         Ok(Self {
             coordinator,
             publisher,
+            reporter,
+            roster,
+            members: Vec::new(),
             notifier,
             history,
             downtimes: Downtimes::default(),
@@ -163,17 +167,27 @@ impl Start {
 
     /// Takes new inputs after a reload. The memory stays where it is.
     fn renew(&mut self, inputs: MonitorInputs) -> Result<(), String> {
-        let Parts { targets, mut publisher, notifier, conduct } = Parts::of(&inputs)?;
+        let Parts { targets, mut publisher, reporter, notifier, conduct } = Parts::of(&inputs)?;
         if inputs.state != self.state {
             warn!("changed: `state` in [monitor]; takes effect at a restart");
         }
-        let feed = publisher.begin(&mut self.coordinator.stored);
+        let stored = &mut self.coordinator.stored;
+        let feed = publisher.as_mut().and_then(|publisher| publisher.begin(stored));
+        if let Some(roster) = &mut self.roster {
+            roster.renew(&inputs.members, &self.state);
+        }
         self.coordinator.renew(targets, conduct, feed.as_ref(), self.clock.now());
         self.coordinator.hasten(self.clock.now(), random);
         self.unchecked.clear();
         self.history.set_interval(inputs.settings.interval);
         self.pages = Paging::of(&inputs, self.pages.take());
-        (self.publisher, self.settings) = (publisher, inputs.settings);
+        let before = self.reporter.take();
+        self.reporter = reporter.map(|reporter| match before {
+            Some(before) => reporter.after(before),
+            None => reporter,
+        });
+        self.publisher = publisher;
+        self.settings = inputs.settings;
         self.max_age = inputs.max_age;
         // The former notifier finishes its queue on its own.
         self.notifier = notifier;
@@ -209,9 +223,14 @@ impl Start {
         for note in self.downtimes.due(away, self.settings.interval, now) {
             self.history.note(note);
         }
-        let feed = self.publisher.publish(&mut self.coordinator.stored, &mirrors, now)?;
+        let Coordinator { stored, targets, .. } = &mut self.coordinator;
+        if let Some(reporter) = &mut self.reporter {
+            reporter.publish(stored, targets, now)?;
+        }
+        let feed = self.publisher.as_mut().map(|of| of.publish(stored, &mirrors, now));
+        let feed = feed.transpose()?;
         self.published = Some(Published { mirrors, frozen, at: Instant::now(), time: now });
-        if let Some(pages) = &self.pages {
+        if let Some((pages, feed)) = self.pages.as_ref().zip(feed) {
             pages.show(&self.coordinator, feed, now);
             if pages.lacked_history() {
                 self.history.suspect();
@@ -229,7 +248,8 @@ impl Start {
             self.settings.publish_every.saturating_mul(LATE_FEEDS)
         };
         let overdue = written.saturating_add_unsigned(patience.as_secs());
-        let text = metrics::text(&self.coordinator.stored, history, pages, (written, overdue));
+        let mut text = metrics::text(&self.coordinator.stored, history, pages, (written, overdue));
+        text.push_str(&metrics::members(&self.members));
         let path = metrics::path(&self.state);
         replace(&path, text.as_bytes())
             .map_err(|error| format!("cannot write {}: {error}", path.display()))
@@ -256,6 +276,10 @@ impl Start {
     /// Learns from what a thread found.
     fn learn(&mut self, target: usize, evidence: Evidence) {
         let now = self.clock.now();
+        let checked = self.coordinator.targets.get(target);
+        if let Some((reporter, checked)) = self.reporter.as_mut().zip(checked) {
+            reporter.note(checked, &evidence, now);
+        }
         let news = self.coordinator.learn(target, evidence, now, &mut random);
         self.report(news, now);
     }
@@ -289,6 +313,10 @@ impl Start {
 
     /// The time until a feed is due.
     fn until_publish(&self, started: Instant) -> Duration {
+        if let Some(reporter) = &self.reporter {
+            let lacks = reporter.lacks(&self.coordinator.targets, self.clock.now());
+            return reporter.until_due(lacks.is_empty(), started);
+        }
         let every = self.settings.publish_every;
         match &self.published {
             // The first feed waits until every mirror was checked: a mirror without an entry counts
@@ -345,7 +373,7 @@ pub fn once(
                 done += 1;
                 progress(done, total);
             }
-            Ok(Event::Reload) => {}
+            Ok(Event::Reload | Event::Reported(..)) => {}
             Ok(Event::Stop) | Err(_) => {
                 start.save()?;
                 return Err(format!(
@@ -417,28 +445,13 @@ pub fn watch(
                 }
                 Event::Asked(by, silent) if by == start.pools => start.hear(silent),
                 // A result of before a reload.
-                Event::Checked(..) | Event::Asked(..) => {}
-                Event::Reload => match reload().map(|inputs| start.renew(inputs)) {
-                    Some(Ok(())) => {
+                Event::Checked(..) | Event::Asked(..) | Event::Reported(..) => {}
+                Event::Reload => {
+                    if start.reloaded(reload) {
                         pool = start.pool(&events)?;
-                        info!("reloaded; checking {} addresses", start.coordinator.targets.len());
                     }
-                    Some(Err(error)) => {
-                        error!("not reloaded, what was read before goes on: {error}");
-                    }
-                    None => error!("not reloaded, what was read before goes on"),
-                },
-                Event::Stop => {
-                    let saved = start.save();
-                    if let Some(pages) = start.pages {
-                        pages.abandon();
-                    }
-                    if let Some(notifier) = start.notifier {
-                        notifier.finish(NOTIFY_GRACE);
-                    }
-                    info!("stopped");
-                    return saved;
                 }
+                Event::Stop => return start.end(),
             }
         }
     }

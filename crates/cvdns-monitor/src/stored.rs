@@ -7,7 +7,9 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::combine::Standing;
 use super::doubt::Frozen;
+use super::learnt::Taken;
 use super::ramp::Outage;
 use super::rule::{Evidence, Known};
 use super::target::Target;
@@ -37,6 +39,12 @@ pub(super) struct StoredState {
     /// When an operator last had all failures believed; those of before raise no doubt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) believed: Option<Timestamp>,
+    /// What the last round of combining reports left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) standing: Option<Standing>,
+    /// What was last learnt from reports.
+    #[serde(default, skip_serializing_if = "Taken::is_empty")]
+    pub(super) taken: Taken,
     /// Mirrors by host name.
     pub(super) mirrors: BTreeMap<String, Mirror>,
 }
@@ -88,6 +96,8 @@ impl Default for StoredState {
             checks: Checks::default(),
             frozen: None,
             believed: None,
+            standing: None,
+            taken: Taken::new(),
             mirrors: BTreeMap::new(),
         }
     }

@@ -48,7 +48,7 @@ fn once(args: &PublishArgs, config: &Path) -> Result<ExitCode, Failure> {
         print(&problems);
         return Err(Failure::new("correct this, or name another configuration with --config"));
     };
-    let KeeperSettings { place, keys, feed, .. } = settings(args, config, read)?;
+    let KeeperSettings { place, keys, file: feed, .. } = settings(args, config, read)?;
     let octets = read_feed(&feed).map_err(Failure::new)?;
     let signature = read_signature(&signature_path(&feed)).map_err(Failure::new)?;
     let parsed = Feed::parse(&octets).and_then(|feed| feed.timely(Timestamp::now()).map(|()| feed));
@@ -85,7 +85,7 @@ fn follow(
         return Ok(ExitCode::FAILURE);
     }
     log.go_on_in_file(&read.log, config).map_err(Failure::new)?;
-    let keeper = Keeper::new(settings(args, config, read)?).map_err(Failure::new)?;
+    let keeper = Keeper::new(settings(args, config, read)?, &holder()).map_err(Failure::new)?;
     let (stop, stopped) = channel();
     // SIGHUP has nothing to read again: the file is followed.
     signals.hand_over(move |signal| {
@@ -113,7 +113,11 @@ fn settings(
     let feed = args.feed.clone().or(feed).ok_or_else(|| {
         Failure::new("which feed? Name its file, or write it as `feed` in [monitor]")
     })?;
-    let holder = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
-    let holder = format!("{} ({})", holder.unwrap_or_default(), std::process::id());
-    Ok(KeeperSettings { place, keys, feed, holder })
+    Ok(KeeperSettings { place, document: NatsDocument::Feed, keys, file: feed })
+}
+
+/// What this process is called in the lease.
+fn holder() -> String {
+    let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+    format!("{} ({})", host.unwrap_or_default(), std::process::id())
 }

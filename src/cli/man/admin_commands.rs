@@ -76,6 +76,8 @@ pub(super) static ALL: &[Details] = &[
         examples: &[
             ("Run as a service:", "cvdns monitor --config /etc/cvdns/cvdns.toml"),
             ("Check every mirror once and see the result, as from cron:", "cvdns monitor --once"),
+            ("Check as one of several monitors:", "cvdns monitor --report"),
+            ("Write the feed by the reports of several monitors:", "cvdns monitor --combine"),
             (
                 "What must the admin of a new mirror change?",
                 "cvdns monitor --try 192.0.2.10 --origin clamav.net",

@@ -18,11 +18,11 @@ use crate::load;
 use cvdns_core::health::State;
 use cvdns_core::problem::Problems;
 use cvdns_core::problem::table::nearest;
-use cvdns_monitor::MonitorInputs;
 use cvdns_monitor::history::{
     AddressHistory, Cell, CellKind, Check, History, MirrorHistory, StateChange, Strip, Strips,
 };
 use cvdns_monitor::rule::age;
+use cvdns_monitor::{MonitorInputs, Role};
 
 /// What the characters of a strip mean.
 const LEGEND: &str = "+ served   ~ served as old or removed   % served and failed   x failed   \
@@ -54,7 +54,8 @@ pub struct HistoryArgs {
 /// Shows the history of a mirror. Exit status 1 if there is none.
 pub(super) fn run(args: &HistoryArgs, config: &Path) -> Result<ExitCode, Failure> {
     let mut problems = Problems::default();
-    let inputs = load::monitor(config, &mut problems).filter(|_| !problems.has_errors());
+    let inputs =
+        load::monitor(config, Role::Alone, &mut problems).filter(|_| !problems.has_errors());
     let Some(inputs) = inputs else {
         print(&problems);
         return Ok(ExitCode::FAILURE);

@@ -17,7 +17,7 @@ use cvdns_core::fleet::Fleet;
 use cvdns_core::problem::{Problems, printable_lines};
 use cvdns_monitor::check::Client;
 use cvdns_monitor::trial::{Advice, Report, Software, Trial, text};
-use cvdns_monitor::{MonitorInputs, Requirements, released};
+use cvdns_monitor::{MonitorInputs, Requirements, Role, released};
 
 /// The report on a mirror, as JSON has it.
 #[derive(Serialize)]
@@ -95,7 +95,7 @@ fn inputs(origin: Option<&str>, config: &Path) -> Option<MonitorBasis> {
         return Some(MonitorBasis { settings: Monitor::default(), fleets, release: None, lag: 0 });
     }
     let mut problems = Problems::default();
-    let inputs = load::monitor(config, &mut problems);
+    let inputs = load::monitor(config, Role::Alone, &mut problems);
     if problems.has_errors() {
         print(&problems);
         return None;

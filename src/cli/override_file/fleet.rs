@@ -53,7 +53,7 @@ impl FleetOverrides {
     /// the Unix time, so that it is above any that a lost store had.
     pub(super) fn read(&self) -> Result<String, Failure> {
         let Some((octets, signature)) =
-            self.place.read(NatsDocument::Overrides).map_err(Failure::new)?
+            self.place.read(&NatsDocument::Overrides).map_err(Failure::new)?
         else {
             return Ok(format!("serial = {}\n", Timestamp::now().as_second()));
         };

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::keys::monitor as keys;
+use super::monitor_member::{Member, members};
 use crate::fleet::Fleet;
 use crate::problem::Problems;
 use crate::problem::table::{Document, Placed, Table};
@@ -56,6 +57,14 @@ pub struct Monitor {
     pub witnesses: Vec<Placed<SocketAddr>>,
     /// The feed is renewed at least this often.
     pub publish_every: Duration,
+    /// Name of this monitor among several; `None`: it writes no reports.
+    pub name: Option<String>,
+    /// Path of the report that is written; `None`: `report.json` in the state directory.
+    pub report: Option<Placed<String>>,
+    /// How often the reports of the members are read.
+    pub combine_interval: Duration,
+    /// The monitors whose reports are combined.
+    pub members: Vec<Member>,
     /// Most addresses checked at once.
     pub concurrency: usize,
     /// Limit for the connection.
@@ -109,6 +118,10 @@ impl Monitor {
             ramp: table.value(&keys::RAMP),
             witnesses: witnesses(&mut table),
             publish_every: table.value(&keys::PUBLISH_EVERY),
+            name: table.get(&keys::NAME).map(|name| name.value),
+            report: table.get(&keys::REPORT),
+            combine_interval: table.value(&keys::COMBINE_INTERVAL),
+            members: members(&mut table),
             connect_timeout: table.value(&keys::CONNECT_TIMEOUT),
             timeout: table.value(&keys::TIMEOUT),
             confirm_interval: table.value(&keys::CONFIRM_INTERVAL),
@@ -125,6 +138,11 @@ impl Monitor {
             );
             let location = table.key_location(&keys::PUBLISH_EVERY);
             table.warning(location, what, "write less than half of `max-age`");
+        }
+        if monitor.report.is_some() && monitor.name.is_none() {
+            let location = table.key_location(&keys::REPORT);
+            let what = "`report` has no effect without `name`: a report says whose it is";
+            table.warning(location, what, "write `name` = a name such as \"fra1\", or remove it");
         }
         if monitor.page_url.is_some() && monitor.page.is_none() {
             let location = table.key_location(&keys::PAGE_URL);

@@ -9,17 +9,17 @@ use serde_json::{Map, Value, json};
 use super::json_schema::json_of;
 
 /// The fields that an error of serde lists.
-fn expected(error: &str) -> Vec<&str> {
+pub(super) fn expected(error: &str) -> Vec<&str> {
     let (_, list) = error.split_once("expected one of ").expect("a list of fields");
     list.split('`').skip(1).step_by(2).collect()
 }
 
-fn names(section: &Section) -> Vec<&'static str> {
+pub(super) fn names(section: &Section) -> Vec<&'static str> {
     section.names().collect()
 }
 
 /// The required keys with their examples.
-fn minimal(section: &Section) -> Map<String, Value> {
+pub(super) fn minimal(section: &Section) -> Map<String, Value> {
     let required = section.keys.iter().filter(|key| key.default_info() == DefaultInfo::Required);
     required.map(|key| (key.name().to_owned(), json_of(key.example()))).collect()
 }

@@ -10,22 +10,24 @@ mod feed;
 mod json_schema;
 mod markdown;
 mod parsers;
+mod reports;
 mod validator;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use cvdns_core::schema::{DefaultInfo, FileFormat, KeyInfo, Section, Shape};
-use cvdns_core::{config, fleet, health, zone};
+use cvdns_core::{config, fleet, health, report, zone};
 
 /// All file formats.
-fn formats() -> [&'static FileFormat; 5] {
+fn formats() -> [&'static FileFormat; 6] {
     [
         &config::keys::FILE,
         &zone::file::keys::FILE,
         &fleet::keys::FILE,
         &health::override_keys::FILE,
         &health::feed_keys::FILE,
+        &report::keys::FILE,
     ]
 }
 

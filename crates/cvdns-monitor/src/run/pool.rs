@@ -6,13 +6,15 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use cvdns_core::report::ReportError;
 use cvdns_io::essential;
 use jiff::Timestamp;
 
 use super::stop::Stop;
-use crate::check::{Client, check};
+use crate::check::{Client, check, evidence};
 use crate::confirm::confirmed;
 use crate::rule::Evidence;
+use crate::signed_report::Arrived;
 use crate::target::Target;
 use crate::witness::Asking;
 
@@ -22,6 +24,8 @@ pub(super) enum Event {
     Checked(u64, usize, Evidence),
     /// The number of a pool, and the witnesses that do not answer.
     Asked(u64, Vec<SocketAddr>),
+    /// The number of a set of readers, that of a member, and what came of reading its report.
+    Reported(u64, usize, Box<Result<Option<Arrived>, ReportError>>),
     /// SIGHUP.
     Reload,
     /// SIGTERM or SIGINT.
@@ -118,7 +122,7 @@ impl Checker {
         let address = SocketAddr::new(target.address, self.port);
         let once = || {
             let now = self.fixed.unwrap_or_else(Timestamp::now);
-            Evidence::from(check(&self.client, address, &target.requirements, now))
+            evidence(check(&self.client, address, &target.requirements, now))
         };
         confirmed(self.tries, once, || !self.stop.wait(self.pause))
     }

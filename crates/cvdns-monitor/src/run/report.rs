@@ -14,6 +14,15 @@ use crate::rule::NEW;
 use cvdns_core::health::State;
 
 impl Start {
+    /// Warns that the monitors cannot be combined, and why.
+    fn warn_of_freeze(frozen: &str) {
+        warn!(
+            reason = frozen,
+            "frozen: {frozen}. All states stay as they are until enough monitors agree again: see \
+             \"Several monitors\" in docs/monitor.md"
+        );
+    }
+
     /// Warns that the coordinator is frozen, and why.
     pub(super) fn warn_of_doubt(frozen: &str) {
         warn!(
@@ -29,7 +38,11 @@ impl Start {
                 News::Found(finding) => self.found(*finding),
                 News::Withheld(note) => self.history.note(*note),
                 News::Frozen(frozen) => {
-                    Self::warn_of_doubt(&frozen.reason);
+                    if self.roster.is_some() {
+                        Self::warn_of_freeze(&frozen.reason);
+                    } else {
+                        Self::warn_of_doubt(&frozen.reason);
+                    }
                     self.turn(true, frozen, now);
                 }
                 News::Thawed(frozen) => {

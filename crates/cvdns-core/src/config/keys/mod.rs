@@ -11,6 +11,7 @@ pub mod feed;
 pub mod geoip;
 pub mod log;
 pub mod monitor;
+pub mod monitor_member;
 pub mod nats;
 pub mod rate_limit;
 pub mod record;

@@ -3,10 +3,11 @@
 use std::net::{Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use super::monitor_member as member;
 use crate::schema::kind::{DURATION, SECONDS, ZERO_OR_SECONDS};
 use crate::schema::{
-    Custom, FilePath, Integer, Key, List, OneOf, Optional, Parsed, Preset, Section, Shape, Text,
-    read,
+    Custom, FilePath, Integer, Key, List, OneOf, Optional, Parsed, Preset, Section, Shape, Tables,
+    Text, read,
 };
 
 /// A name that can stand in a Host header (RFC 9110 section 7.2).
@@ -117,6 +118,10 @@ pub static SECTION: Section = Section {
         &RAMP,
         &WITNESSES,
         &PUBLISH_EVERY,
+        &NAME,
+        &REPORT,
+        &COMBINE_INTERVAL,
+        &MEMBER,
         &CONCURRENCY,
         &CONNECT_TIMEOUT,
         &TIMEOUT,
@@ -345,8 +350,50 @@ pub static PUBLISH_EVERY: Key<Custom<Duration>, Preset<Duration>> = Key {
     default: Preset(Duration::from_secs(600)),
     expected: "",
     example: "",
-    doc: "The feed is renewed at least this often; a warning if this is more than half of \
-        `max-age`.",
+    doc: "The feed, or the report, is renewed at least this often; a warning if this is more than \
+        half of `max-age`.",
+};
+
+/// `name`.
+pub static NAME: Key<Custom<String>, Optional> = Key {
+    name: "name",
+    kind: member::MONITOR_NAME,
+    default: Optional("none"),
+    expected: "a name such as \"fra1\"",
+    example: "\"fra1\"",
+    doc: "Name of this monitor among several, for its report (`cvdns monitor --report`).",
+};
+
+/// `report`.
+pub static REPORT: Key<FilePath, Optional> = Key {
+    name: "report",
+    kind: FilePath,
+    default: Optional("`report.json` in `state`"),
+    expected: "the path of the report",
+    example: "\"/srv/www/report.json\"",
+    doc: "Path of the report that `cvdns monitor --report` writes in place of the feed. Its \
+        signature by `secret-key` goes to REPORT.minisig.",
+};
+
+/// `combine-interval`.
+pub static COMBINE_INTERVAL: Key<Custom<Duration>, Preset<Duration>> = Key {
+    name: "combine-interval",
+    kind: SECONDS,
+    default: Preset(Duration::from_secs(30)),
+    expected: "",
+    example: "",
+    doc: "How often `cvdns monitor --combine` reads the reports of the members.",
+};
+
+/// `[[monitor.member]]`.
+pub static MEMBER: Key<Tables, Optional> = Key {
+    name: "member",
+    kind: Tables(&member::SECTION),
+    default: Optional("none"),
+    expected: "",
+    example: "",
+    doc: "One [[monitor.member]] section for each monitor whose report `cvdns monitor --combine` \
+        joins with the others.",
 };
 
 /// `concurrency`.

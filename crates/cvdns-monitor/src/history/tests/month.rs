@@ -86,6 +86,9 @@ fn inputs() -> MonitorInputs {
     let found: Vec<String> = problems.iter().map(ToString::to_string).collect();
     assert!(!problems.has_errors(), "{found:#?}");
     MonitorInputs {
+        role: crate::Role::Alone,
+        report: std::path::PathBuf::new(),
+        members: Vec::new(),
         settings: Monitor::default(),
         fleets: vec![("clamav.example.".to_owned(), fleet)],
         feed: None,
