@@ -29,6 +29,8 @@ pub(super) const NO_ERROR: VarInt = VarInt::from_u32(0);
 const INTERNAL_ERROR: VarInt = VarInt::from_u32(1);
 /// `DOQ_PROTOCOL_ERROR`.
 const PROTOCOL_ERROR: VarInt = VarInt::from_u32(2);
+/// `DOQ_REQUEST_CANCELLED`.
+const REQUEST_CANCELLED: VarInt = VarInt::from_u32(3);
 /// `DOQ_EXCESSIVE_LOAD`.
 const EXCESSIVE_LOAD: VarInt = VarInt::from_u32(4);
 
@@ -203,11 +205,19 @@ impl<M: MakeResponder> Conversation<M> {
     ) -> Result<(), End> {
         match done {
             Err(error) => Err(End::Panic(error)),
-            Ok(Done::Sent | Done::Read(_, Err(NoQuery::Gone))) => Ok(()),
+            Ok(Done::Sent) => Ok(()),
             Ok(Done::SlowReader) => Err(End::SlowReader),
-            Ok(Done::Read(_, Err(NoQuery::Slow))) => Err(End::SlowQuery),
-            Ok(Done::Read(_, Err(NoQuery::Protocol))) => Err(End::Protocol),
-            Ok(Done::Read(_, Err(NoQuery::TooMuch))) => Err(End::TooMuch),
+            Ok(Done::Read(mut send, Err(why))) => {
+                let (code, end) = match why {
+                    NoQuery::Gone => (REQUEST_CANCELLED, Ok(())),
+                    NoQuery::Slow => (PROTOCOL_ERROR, Err(End::SlowQuery)),
+                    NoQuery::Protocol => (PROTOCOL_ERROR, Err(End::Protocol)),
+                    NoQuery::TooMuch => (EXCESSIVE_LOAD, Err(End::TooMuch)),
+                };
+                // Without it the stream would end as if it had an answer, of no octets.
+                let _ = send.reset(code);
+                end
+            }
             Ok(Done::Read(send, Ok(query))) => self.answer(send, &query, connection, streams),
         }
     }
