@@ -19,7 +19,7 @@ use cvdns_core::health::{Feed, State};
 use cvdns_core::problem::Problems;
 use cvdns_core::release::Release;
 use cvdns_core::snapshot::Snapshot;
-use cvdns_monitor::Coordinator;
+use cvdns_monitor::{Coordinator, Role};
 use cvdns_monitor::rule::Evidence;
 use jiff::{SignedDuration, Timestamp};
 use rules::{CHECK, Rules, is_clear, least_announced};
@@ -105,7 +105,7 @@ impl Month {
         let config = directory.path().join("cvdns.toml");
         let mut problems = Problems::default();
         let loaded = load(&config, &mut problems).unwrap();
-        let inputs = monitor(&config, &mut problems).unwrap();
+        let inputs = monitor(&config, Role::Alone, &mut problems).unwrap();
         assert!(
             !problems.has_errors(),
             "{:#?}",
