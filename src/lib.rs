@@ -17,6 +17,16 @@
 //! - [`cli`] has a module for each command.
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]
+#![cfg_attr(
+    not(feature = "nats"),
+    allow(
+        dead_code,
+        unreachable_code,
+        unused_imports,
+        unused_variables,
+        reason = "NATS needs them"
+    )
+)]
 
 pub mod admin;
 mod backoff;

@@ -4,7 +4,8 @@ use crate::daemon;
 use crate::load::{Loaded, OverridesError, SignedOverrides};
 use cvdns_core::health::Overrides;
 
-/// Why the overrides of their source are not those that a command goes on with, and which those are.
+/// Why the overrides of their source are not those that a command goes on with, and which those
+/// are.
 pub(in crate::cli) struct NotFetched {
     /// Where they come from.
     pub source: String,
@@ -14,8 +15,9 @@ pub(in crate::cli) struct NotFetched {
     pub meanwhile: String,
 }
 
-/// Fetches the overrides that come from elsewhere, and has the command go on with them, behind those
-/// of a file. If they cannot be used, it goes on with those that the server keeps in `state`, if there are any.
+/// Fetches the overrides that come from elsewhere, and has the command go on with them, behind
+/// those of a file. If they cannot be used, it goes on with those that the server keeps in `state`,
+/// if there are any.
 ///
 /// # Errors
 /// Why they cannot be used.

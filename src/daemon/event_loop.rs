@@ -8,10 +8,11 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
-use super::feed_poller::{self, FeedPoller, FeedPollers, FetchResult, Pollers};
+use super::feed_poller::{FeedPoller, FetchResult};
 use super::file_watcher::FileWatcher;
 use super::follower::Follower;
 use super::pending_signals::PendingSignals;
+use super::pollers::{self, FeedPollers, Pollers};
 use super::reload_memory::{ReloadMemory, Shortage};
 use super::sandbox;
 use super::secondary::{Checked, Confirmed, Primaries};
@@ -101,7 +102,7 @@ impl EventLoop<'_> {
                 (source, fetched) = self.pollers.feeds.next() => {
                     take_fetched(&self.pollers.feeds, &source, fetched, state);
                 }
-                fetched = feed_poller::next(&mut self.pollers.overrides) => {
+                fetched = pollers::next(&mut self.pollers.overrides) => {
                     if let Some(poller) = &self.pollers.overrides {
                         take_fetched_overrides(poller, fetched, state);
                     }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::feed_sources::Newest;
 use crate::load::{FeedSource, FeedSources, signature_path};
 use cvdns_core::health::{Feed, FeedError, Keys};
 use cvdns_io::FileVersion;
@@ -39,6 +38,15 @@ pub(super) struct AcceptedFeed {
     pub document: Arc<FeedDocument>,
     /// The keys that verified it; `None` if `public-key` was not set.
     pub keys: Option<Keys>,
+}
+
+/// How new the newest feed of a source is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Newest {
+    /// Its serial.
+    pub serial: u64,
+    /// When it was generated.
+    pub generated: Timestamp,
 }
 
 /// Why no feed could be taken.
@@ -140,6 +148,13 @@ impl FeedCandidate {
     pub(super) fn is_final(&self) -> bool {
         !matches!(self, Self::Refused(refusal)
             if refusal.document.is_none() || refusal.reason == "signature")
+    }
+}
+
+impl Newest {
+    /// That of a feed.
+    pub(super) fn of(feed: &Feed) -> Self {
+        Self { serial: feed.serial, generated: feed.generated }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Fetches feed and overrides on threads of their own, so that no server can hold up anything else.
+//! Fetches a document on a thread of its own, so that no web server can hold up anything else.
 
 use std::future::poll_fn;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -6,84 +6,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use super::nats_follower::{self, Following};
-
 use crate::backoff::Backoff;
+use crate::load::Loaded;
 use crate::load::remote::{FetchError, FetchFailure, FetchTimeouts, Fetched, FetchedPart, Fetcher};
-use crate::load::{FeedSource, Loaded, MAX_OVERRIDES};
-use cvdns_core::health::MAX_FEED_SIZE;
 use cvdns_io::essential;
 
 /// The outcome of one fetch.
 pub(super) type FetchResult = Result<Fetched, FetchError>;
-
-/// What is fetched.
-pub(super) struct Pollers {
-    /// Those of the feed, in the order of the configuration.
-    pub feeds: FeedPollers,
-    /// `None` if the overrides do not come from a URL.
-    pub overrides: Option<FeedPoller>,
-}
-
-impl Pollers {
-    /// Starts fetching what comes from a URL. Certificates of the system are read afresh.
-    pub(super) fn start(loaded: &Loaded) -> Self {
-        let of = |source: &FeedSource, thread, limit| {
-            FeedPoller::start(source.url()?, loaded, thread, limit)
-        };
-        let mut carried = nats_follower::start(loaded);
-        let mut feeds = Vec::new();
-        for source in &loaded.feeds {
-            let poller = match source {
-                FeedSource::Nats(_) => carried.feed.take(),
-                _ => of(source, "cvdns-feed", MAX_FEED_SIZE),
-            };
-            feeds.extend(poller.map(|poller| (source.clone(), poller)));
-        }
-        let overrides = match &loaded.overrides.remote {
-            Some(FeedSource::Nats(_)) => carried.overrides.take(),
-            Some(url) => of(url, "cvdns-overrides", MAX_OVERRIDES),
-            None => None,
-        };
-        Self { feeds: FeedPollers(feeds), overrides }
-    }
-}
-
-/// Those of the feed, each with its source.
-pub(super) struct FeedPollers(Vec<(FeedSource, FeedPoller)>);
-
-impl FeedPollers {
-    /// Waits for the next result of any source; for ever if nothing is fetched. Safe to cancel.
-    pub(super) async fn next(&mut self) -> (FeedSource, FetchResult) {
-        poll_fn(|context| {
-            for (source, poller) in &mut self.0 {
-                if let Poll::Ready(Some(result)) = poller.results.poll_recv(context) {
-                    poller.note(&result);
-                    return Poll::Ready((source.clone(), result));
-                }
-            }
-            Poll::Pending
-        })
-        .await
-    }
-
-    /// Has the next fetch from a source bring the document even if the server still has the same
-    /// one.
-    pub(super) fn refetch(&self, source: &FeedSource) {
-        for (_, poller) in self.0.iter().filter(|(of, _)| of == source) {
-            poller.refetch();
-        }
-    }
-
-    /// The number of sources that are fetched.
-    pub(super) fn count(&self) -> usize {
-        self.0.len()
-    }
-}
 
 /// A document that is fetched again and again until this is dropped. A fetch under way then ends
 /// within its time limit.
@@ -98,13 +31,13 @@ pub(super) struct FeedPoller {
 enum Means {
     /// A thread, which ends when this is dropped.
     Thread { _stop: mpsc::Sender<()> },
-    /// What follows NATS, for other documents too. It tells of the same document at each interval.
-    Nats(Arc<Following>),
+    /// Something that tells of the document at each interval, and by this function at once.
+    Told { again: Box<dyn Fn() + Send + Sync> },
 }
 
 impl FeedPoller {
     /// Fetches documents of at most `limit` octets from this URL, on a thread of this name.
-    fn start(url: &str, loaded: &Loaded, thread: &str, limit: usize) -> Option<Self> {
+    pub(super) fn start(url: &str, loaded: &Loaded, thread: &str, limit: usize) -> Option<Self> {
         let url = url.to_owned();
         let (roots, interval) = (loaded.roots.clone(), loaded.config.feed.interval);
         let signed = loaded.config.feed.public_key.is_some();
@@ -131,43 +64,44 @@ impl FeedPoller {
         }
     }
 
-    /// Of a document that is followed through NATS.
-    pub(super) fn of_nats(results: Receiver<FetchResult>, following: Arc<Following>) -> Self {
-        Self { results, refetch: Arc::default(), means: Means::Nats(following) }
+    /// For results that something else sends at each interval, even if there is nothing new. What
+    /// `again` holds is dropped with this.
+    pub(super) fn told(
+        results: Receiver<FetchResult>,
+        again: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
+        Self { results, refetch: Arc::default(), means: Means::Told { again: Box::new(again) } }
+    }
+
+    /// The next result, if there is one.
+    pub(super) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<FetchResult> {
+        match self.results.poll_recv(context) {
+            Poll::Ready(Some(result)) => {
+                self.note(&result);
+                Poll::Ready(result)
+            }
+            _ => Poll::Pending,
+        }
     }
 
     /// Waits for the next result. Safe to cancel.
     pub(super) async fn next(&mut self) -> FetchResult {
-        match self.results.recv().await {
-            Some(result) => {
-                self.note(&result);
-                result
-            }
-            None => std::future::pending().await,
-        }
+        poll_fn(|context| self.poll_next(context)).await
     }
 
-    /// Has NATS bring the document again at the end of an interval, if that is due. Doing so at
-    /// once would bring it again and again.
+    /// Has the document told again at the end of an interval, if that is due. Doing so at once
+    /// would have it told again and again.
     fn note(&self, result: &FetchResult) {
-        if let (Means::Nats(following), Ok(Fetched::NotModified)) = (&self.means, result)
+        if let (Means::Told { again }, Ok(Fetched::NotModified)) = (&self.means, result)
             && self.refetch.swap(false, Ordering::Relaxed)
         {
-            following.refetch();
+            again();
         }
     }
 
     /// Has the next fetch bring the document even if the server still has the same one.
     pub(super) fn refetch(&self) {
         self.refetch.store(true, Ordering::Relaxed);
-    }
-}
-
-/// Waits for the next result; for ever if nothing is fetched.
-pub(super) async fn next(poller: &mut Option<FeedPoller>) -> FetchResult {
-    match poller {
-        Some(poller) => poller.next().await,
-        None => std::future::pending().await,
     }
 }
 

@@ -3,9 +3,7 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
-use super::feed_candidate::{FeedCandidate, FeedDocument};
+use super::feed_candidate::{FeedCandidate, FeedDocument, Newest};
 use crate::load::{FeedSource, FeedSources};
 use crate::logging::LogOnce;
 use cvdns_core::health::{Feed, Keys};
@@ -28,15 +26,6 @@ pub(super) struct SourceState {
     pub is_unreadable: bool,
     /// The newest feed that came from here, whether or not it was taken from here.
     newest: Option<Newest>,
-}
-
-/// How new the newest feed of a source is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Newest {
-    /// Its serial.
-    pub serial: u64,
-    /// When it was generated.
-    pub generated: Timestamp,
 }
 
 /// All sources, in the order of the configuration.
@@ -95,13 +84,6 @@ impl SourceState {
         self.newest = Some(Newest::of(feed));
         self.last_read = Some(document);
         self.complaint.clear();
-    }
-}
-
-impl Newest {
-    /// That of a feed.
-    pub(super) fn of(feed: &Feed) -> Self {
-        Self { serial: feed.serial, generated: feed.generated }
     }
 }
 

@@ -7,9 +7,9 @@ use tokio::sync::mpsc;
 
 use super::StartError;
 use super::event_loop::{EventLoop, FIRST_FETCH, fetch_first};
-use super::feed_poller::Pollers;
 use super::follower::Follower;
 use super::pending_signals::PendingSignals;
+use super::pollers::Pollers;
 use super::reload_memory::ReloadMemory;
 use super::secondary::Primaries;
 use super::server_state::ServerState;

@@ -43,6 +43,7 @@ mod observer;
 mod origin;
 mod overrides_state;
 mod pending_signals;
+mod pollers;
 mod protection;
 mod publisher;
 mod random;

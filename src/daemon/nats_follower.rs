@@ -6,8 +6,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc::{Sender, channel};
 use tracing::{debug, error};
 
-pub(super) use cvdns_nats::Following;
-use cvdns_nats::{Error, KeyName, Update, follow};
+use cvdns_nats::{Error, Following, KeyName, Update, follow};
 
 use super::feed_poller::{FeedPoller, FetchResult};
 use crate::load::remote::{ABSENT, FetchError, FetchFailure, Fetched, FetchedPart};
@@ -39,9 +38,12 @@ pub(super) fn start(loaded: &Loaded) -> Carried {
     match started {
         Ok(following) => {
             let following = Arc::new(following);
+            let told = |results, following: Arc<Following>| {
+                FeedPoller::told(results, move || following.refetch())
+            };
             Carried {
-                feed: Some(FeedPoller::of_nats(feeds, following.clone())),
-                overrides: Some(FeedPoller::of_nats(of_overrides, following)),
+                feed: Some(told(feeds, following.clone())),
+                overrides: Some(told(of_overrides, following)),
             }
         }
         Err(error) => {

@@ -186,8 +186,9 @@ impl ServerState {
         self.take(candidates, now);
     }
 
-    /// Takes over what was fetched from a source, if it is good and new. Returns whether the verdict
-    /// is final; if it is not, the document has to be fetched again even if it stays the same.
+    /// Takes over what was fetched from a source, if it is good and new. Returns whether the
+    /// verdict is final; if it is not, the document has to be fetched again even if it stays the
+    /// same.
     pub(super) fn take_fetched(
         &mut self,
         source: &FeedSource,

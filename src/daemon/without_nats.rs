@@ -10,15 +10,6 @@ pub(super) struct Carried {
     pub overrides: Option<FeedPoller>,
 }
 
-/// What follows NATS: there is none.
-pub(super) enum Following {}
-
-impl Following {
-    pub(super) fn refetch(&self) {
-        match *self {}
-    }
-}
-
 pub(super) fn start(_: &Loaded) -> Carried {
     Carried::default()
 }

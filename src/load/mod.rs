@@ -10,6 +10,7 @@
 mod admin_token;
 mod cookie_secrets;
 mod dnssec;
+mod feed_server;
 mod geoip;
 mod include;
 mod key_directory;
@@ -57,21 +58,22 @@ use transferred::ZoneFinder;
 
 pub use admin_token::read_token;
 pub use cookie_secrets::CookieSecretsFile;
-pub use cvdns_core::health::signature_path;
+pub use cvdns_core::health::{MAX_OVERRIDES, signature_path};
 pub use dnssec::SignedZone;
+pub use feed_server::FeedServer;
 pub use geoip::{CountryData, DatabaseSize, MAX_DATABASE};
 pub use key_directory::KeyDirectory;
 pub use key_place::{KeyPlace, PlacedKeys};
 pub use monitor::monitor;
 pub use nats_place::{NatsDocument, NatsPlace};
-pub use overrides::{MAX_OVERRIDES, OverridesFile, OverridesLook};
+pub use overrides::{OverridesFile, OverridesLook};
 pub use page_place::{check_page, state_directory};
 #[cfg(feature = "nats")]
 pub use publishing::{NatsPublishing, nats_publishing};
 pub use release::{DATABASE_EXTENSIONS, ReleaseFiles, read_header};
 pub use remote::TrustedRoots;
 pub use remote_overrides::{OverridesError, SignedOverrides};
-pub use source::{FeedServer, FeedSource, FeedSources, SignedFeed};
+pub use source::{FeedSource, FeedSources, SignedFeed};
 pub use tls::{CertificateFiles, CertificateVersion, LoadedTls, Validity};
 pub use transferred::{TransferredZone, ZonePlace, first_error, parse as parse_transferred};
 pub use zone_copies::{CopyNote, MAX_COPY, ZoneCopies};

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::MAX_OVERRIDES;
 use super::members::members;
-use super::overrides::MAX_OVERRIDES;
 use super::page_place::{check_page, state_directory};
 use super::remote_overrides::SignedOverrides;
 use super::source::{FeedSource, FeedSources};

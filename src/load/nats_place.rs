@@ -11,9 +11,9 @@ use cvdns_core::report::MAX_REPORT_SIZE;
 use cvdns_io::beside;
 use cvdns_nats::{Bucket, Key, KeyName, ServerUrl, Settings};
 
+use super::MAX_OVERRIDES;
 use super::PlacedPath;
-use super::overrides::MAX_OVERRIDES;
-use super::source::FeedServer;
+use super::feed_server::FeedServer;
 
 /// Where in NATS documents are.
 #[derive(Debug, Clone, PartialEq, Eq)]

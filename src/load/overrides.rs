@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cvdns_core::config::Config;
 use cvdns_core::fleet::Fleet;
-use cvdns_core::health::Overrides;
+use cvdns_core::health::{MAX_OVERRIDES, Overrides};
 use cvdns_core::problem::{Location, Problems};
 use cvdns_core::snapshot::inputs::Inputs;
 use cvdns_io::confinement::DENIED;
@@ -13,9 +13,6 @@ use cvdns_io::read_optional_text;
 
 use super::nats_place::NatsPlace;
 use super::source::FeedSource;
-
-/// Most octets of overrides, which is room for some ten thousand.
-pub const MAX_OVERRIDES: usize = 1 << 20;
 
 /// How long a file that was emptied has to be written.
 const WRITING: Duration = Duration::from_millis(50);

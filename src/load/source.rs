@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ureq::http::Uri;
 
+use super::feed_server::FeedServer;
 use super::nats_place::{CarriedDocument, NatsDocument, NatsPlace};
 use super::remote::{FetchTimeouts, Fetched, Fetcher, TrustedRoots, is_secure};
 use cvdns_core::config::Config;
@@ -26,21 +27,10 @@ pub enum FeedSource {
     Nats(Box<NatsPlace>),
 }
 
-/// The sources of one coordinator's feeds, in the order of the configuration. The newest feed of any
-/// counts; of those that are equally new, that of the first one.
+/// The sources of one coordinator's feeds, in the order of the configuration. The newest feed of
+/// any counts; of those that are equally new, that of the first one.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FeedSources(Vec<FeedSource>);
-
-/// A server that documents are got from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FeedServer {
-    /// Its TCP port.
-    pub port: u16,
-    /// Whether its host is a name, which has to be resolved, and no address.
-    pub has_name: bool,
-    /// Whether that is over TLS.
-    pub is_secure: bool,
-}
 
 /// For commands, which somebody waits for.
 pub(super) const COMMAND_TIMEOUTS: FetchTimeouts =

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use cvdns_core::config::Config;
 use cvdns_core::problem::Problems;
 
-use super::source::FeedServer;
+use super::feed_server::FeedServer;
 
 /// Where in NATS documents are: there is no such place in this build.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,9 +13,9 @@ const VARIABLE: &str = "CVDNS_LOG";
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-/// What is not logged of libraries: `notify` warns when a directory is removed, whose watch the server
-/// sets up again by itself; `async-nats` tells of each connection, and what follows from a lost one is
-/// logged here.
+/// What is not logged of libraries: `notify` warns when a directory is removed, whose watch the
+/// server sets up again by itself; `async-nats` tells of each connection, and what follows from a
+/// lost one is logged here.
 const DEPENDENCIES: &str = "notify=error,async_nats=off";
 
 /// Checks `CVDNS_LOG`. Unset or empty, it leaves the level to the configuration.

@@ -19,8 +19,8 @@ use cvdns_core::health::{Feed, State};
 use cvdns_core::problem::Problems;
 use cvdns_core::release::Release;
 use cvdns_core::snapshot::Snapshot;
-use cvdns_monitor::{Coordinator, Role};
 use cvdns_monitor::rule::Evidence;
+use cvdns_monitor::{Coordinator, Role};
 use jiff::{SignedDuration, Timestamp};
 use rules::{CHECK, Rules, is_clear, least_announced};
 use truth::{

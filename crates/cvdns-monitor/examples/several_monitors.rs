@@ -148,7 +148,7 @@ fn says(conduct: Conduct, alive: &[bool], was_alive: &[bool], random: &mut Rando
             Conduct::Honest => *alive && !fails_by_chance,
             Conduct::Isolated => false,
             Conduct::SaysUp => true,
-            Conduct::Inverts => !(*alive && !fails_by_chance),
+            Conduct::Inverts => !*alive || fails_by_chance,
             Conduct::Slow | Conduct::Late => *was_alive && !fails_by_chance,
             Conduct::Partial => *alive && !fails_by_chance && number % 10 >= 3,
         });

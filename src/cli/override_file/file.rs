@@ -1,5 +1,5 @@
-//! The overrides that commands change: the file that a configuration names, or those of all servers;
-//! and the fleets that they are about.
+//! The overrides that commands change: the file that a configuration names, or those of all
+//! servers; and the fleets that they are about.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -102,8 +102,8 @@ impl OverridesFile {
         Ok((source, Fleets { fleets, problems: of_fleets }))
     }
 
-    /// Keeps other commands from editing the file until the result is dropped. What is in NATS needs
-    /// no lock: it is replaced only if it is still what was read.
+    /// Keeps other commands from editing the file until the result is dropped. What is in NATS
+    /// needs no lock: it is replaced only if it is still what was read.
     pub(super) fn lock(&self) -> Result<Option<Flock<File>>, Failure> {
         let Place::File(path) = &self.place else { return Ok(None) };
         // The directory, as the file itself is replaced.

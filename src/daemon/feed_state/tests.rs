@@ -2,6 +2,8 @@ use super::*;
 use cvdns_core::snapshot::pools::Pool;
 use cvdns_core::snapshot::{LossKind, PoolLoss};
 
+use FeedChange::{Replaced, Unchanged};
+
 fn policy(sources: &FeedSources) -> FeedPolicy<'_> {
     FeedPolicy { sources, keys: None, max_loss: Share::HALF, interval: Duration::from_secs(30) }
 }
@@ -86,7 +88,6 @@ fn the_newest_feed_of_any_source_is_in_force() {
         let complaints = state.complaints().map(|(source, _)| source.clone()).collect::<Vec<_>>();
         (change, state.feed().unwrap().serial, from.unwrap(), complaints)
     };
-    use FeedChange::{Replaced, Unchanged};
     assert_eq!(read(&first, 5, 0), (Replaced, 5, first.clone(), vec![]));
     // What the other one has too stays that of the first, and what it has later is no fault.
     assert_eq!(read(&second, 4, 1), (Unchanged, 5, first.clone(), vec![]));

@@ -124,8 +124,8 @@ impl StateDirectory {
         self.path.as_deref()
     }
 
-    /// Reads the last good feed of these sources. An unusable file is put aside. A feed that is only
-    /// of the future stays, and [`Self::feed_in_time`] returns it when its time has come.
+    /// Reads the last good feed of these sources. An unusable file is put aside. A feed that is
+    /// only of the future stays, and [`Self::feed_in_time`] returns it when its time has come.
     pub(super) fn feed(
         &mut self,
         sources: &FeedSources,

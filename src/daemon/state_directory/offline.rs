@@ -28,8 +28,8 @@ pub struct StoredFeed {
 }
 
 /// The feed of one of these sources that a server resumes when it starts with the state in
-/// `directory`, and that source. Returns `None` if there is no usable feed, or none that `keys` verify. Changes nothing in the
-/// directory.
+/// `directory`, and that source. Returns `None` if there is no usable feed, or none that `keys`
+/// verify. Changes nothing in the directory.
 pub fn last_feed(
     directory: &Path,
     sources: &FeedSources,

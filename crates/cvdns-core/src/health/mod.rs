@@ -28,7 +28,7 @@ pub use inputs::HealthInputs;
 pub use key_id::{KeyId, NotAKey};
 pub use mirror_status::{Cause, Health, MirrorStatus};
 pub use override_edit::{overlap, with_override, without_overrides};
-pub use overrides::{Override, Overrides};
+pub use overrides::{MAX_OVERRIDES, Override, Overrides};
 pub use requirements::FeedRequirements;
 pub use settling::{FlapStatus, Settling};
 pub use signature::{Key, Keys, SIGNATURE_EXTENSION, signature_path};

@@ -12,6 +12,9 @@ use crate::fleet::Fleet;
 use crate::problem::table::{Document, Table};
 use crate::problem::{Location, Problems};
 
+/// Most octets of overrides, which is room for some ten thousand.
+pub const MAX_OVERRIDES: usize = 1 << 20;
+
 /// The overrides of a file, in its order. If several match a host, the first one that has not
 /// ended applies.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
