@@ -136,7 +136,7 @@ fn keys_of_the_configuration_that_are_text_but_no_path_are_known() {
     texts(config::keys::FILE.root, "", &mut found);
     assert_eq!(
         found,
-        ["/server/user", "/monitor/on-change"],
+        ["/server/user", "/nats/servers", "/nats/bucket", "/monitor/on-change"],
         "a key that names a file must have the kind FilePath; add all others to this list"
     );
 }

@@ -1,6 +1,6 @@
 //! The keys of `[nats]`.
 
-use crate::schema::{FilePath, Key, List, Optional, Section, Text};
+use crate::schema::{FilePath, Key, List, Optional, Required, Section, Text};
 
 /// The section.
 pub static SECTION: Section = Section {
@@ -12,10 +12,10 @@ pub static SECTION: Section = Section {
 pub const DEFAULT_BUCKET: &str = "cvdns";
 
 /// `servers`.
-pub static SERVERS: Key<List<Text>, Optional> = Key {
+pub static SERVERS: Key<List<Text>, Required> = Key {
     name: "servers",
     kind: List(Text),
-    default: Optional("none"),
+    default: Required,
     expected: "addresses such as [\"tls://nats1.example:4222\"]",
     example: "[\"tls://nats1.example:4222\"]",
     doc: "The servers of NATS, of which one is used at a time: `tls://HOST:PORT`, or `nats://` \
