@@ -2,6 +2,7 @@
 //! fetched.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc::{Sender, channel};
 use tracing::{debug, error};
@@ -59,12 +60,17 @@ pub(super) fn start(loaded: &Loaded) -> Carried {
 /// Where results go: those of each document.
 struct Sinks([Sender<FetchResult>; 2]);
 
+/// The pause after each document. Whoever publishes all the time keeps the server busy for a share
+/// of its time, and of what comes meanwhile only the newest is told.
+const PAUSE: Duration = Duration::from_millis(20);
+
 impl Sinks {
     fn tell(&self, update: Update) {
         match update {
             Update::Document { key, document, .. } => {
                 let (octets, signature) = (document.octets, document.signature);
                 self.tell_of(Some(&key), &Ok(Fetched::New { octets, signature }));
+                std::thread::sleep(PAUSE);
             }
             Update::Same { key } => self.tell_of(Some(&key), &Ok(Fetched::NotModified)),
             Update::Absent { key } => {

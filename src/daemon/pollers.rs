@@ -36,18 +36,26 @@ impl Pollers {
             Some(url) => of(url, "cvdns-overrides", MAX_OVERRIDES),
             None => None,
         };
-        Self { feeds: FeedPollers(feeds), overrides }
+        Self { feeds: FeedPollers { pollers: feeds, turn: 0 }, overrides }
     }
 }
 
 /// Those of the feed, each with its source.
-pub(super) struct FeedPollers(Vec<(FeedSource, FeedPoller)>);
+pub(super) struct FeedPollers {
+    pollers: Vec<(FeedSource, FeedPoller)>,
+    /// The place of the one that is asked first, so that none with much to say silences the others.
+    turn: usize,
+}
 
 impl FeedPollers {
     /// Waits for the next result of any source; for ever if nothing is fetched. Safe to cancel.
     pub(super) async fn next(&mut self) -> (FeedSource, FetchResult) {
+        let Self { pollers, turn } = self;
         poll_fn(|context| {
-            for (source, poller) in &mut self.0 {
+            for _ in 0..pollers.len() {
+                let place = *turn % pollers.len();
+                *turn = place + 1;
+                let Some((source, poller)) = pollers.get_mut(place) else { break };
                 if let Poll::Ready(result) = poller.poll_next(context) {
                     return Poll::Ready((source.clone(), result));
                 }
@@ -60,14 +68,14 @@ impl FeedPollers {
     /// Has the next fetch from a source bring the document even if the server still has the same
     /// one.
     pub(super) fn refetch(&self, source: &FeedSource) {
-        for (_, poller) in self.0.iter().filter(|(of, _)| of == source) {
+        for (_, poller) in self.pollers.iter().filter(|(of, _)| of == source) {
             poller.refetch();
         }
     }
 
     /// The number of sources that are fetched.
     pub(super) fn count(&self) -> usize {
-        self.0.len()
+        self.pollers.len()
     }
 }
 
