@@ -103,7 +103,7 @@ mod tests {
             directives.sort_unstable();
             directives
         };
-        assert_eq!(directives("debug"), ["debug", "notify=error"]);
+        assert_eq!(directives("debug"), ["async_nats=off", "debug", "notify=error"]);
         assert_eq!(directives("warn,cvdns=debug"), ["cvdns=debug", "warn"]);
         assert_eq!(directives("cvdns=debug"), ["cvdns=debug", "info"]);
     }
