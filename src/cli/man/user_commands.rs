@@ -212,6 +212,45 @@ pub(super) static ALL: &[Details] = &[
         see: &["cvdns-explain(1)", "cvdns-simulate(1)", "cvdns-feed(5)"],
         ..USUAL
     },
+    #[cfg(feature = "nats")]
+    Details {
+        command: "feed publish",
+        success: "The feed is published, or was before; with `--follow`, a signal stopped it.",
+        failure: "A feed that is as new or newer is published, servers would refuse this one, or \
+            NATS cannot be used. Standard error says which.",
+        examples: &[
+            (
+                "Publish what another coordinator has made:",
+                "minisign -S -s feed.key -m feed.json\ncvdns feed publish feed.json",
+            ),
+            (
+                "Publish what the coordinator beside it writes, as a service:",
+                "cvdns feed publish --follow --config /etc/cvdns/cvdns.toml",
+            ),
+        ],
+        see: &["cvdns-nats-set-up(1)", "cvdns-monitor(8)", "cvdns-feed(5)"],
+        ..USUAL
+    },
+    #[cfg(feature = "nats")]
+    Details {
+        command: "nats",
+        examples: &[("Make the buckets of a single NATS server:", "cvdns nats set-up")],
+        see: &["cvdns-feed-publish(1)", "cvdns.toml(5)"],
+        ..USUAL
+    },
+    #[cfg(feature = "nats")]
+    Details {
+        command: "nats set-up",
+        success: "The buckets are as they must be.",
+        failure: "A bucket that is there differs, which standard output says, or NATS cannot be \
+            used.",
+        examples: &[(
+            "Make the buckets on three servers, as a user who may:",
+            "cvdns nats set-up --replicas 3 --credentials admin.creds",
+        )],
+        see: &["cvdns-feed-publish(1)", "cvdns.toml(5)"],
+        ..USUAL
+    },
     Details {
         command: "geoip",
         examples: &[("Where is this client?", "cvdns geoip lookup 192.0.2.1")],

@@ -315,7 +315,7 @@ fn what_is_wrong_with_the_feed_is_said_and_the_last_export_stands() {
     let said = refused(&path, &out, &[]);
     assert!(said.contains("feed.json") && said.contains("line 1"), "{said}");
     fs::copy(project().join("feed.json"), dir.path().join("feed.json")).expect("the feed");
-    write(&config.replace("# public-key", "public-key"));
+    write(&config.replacen("# public-key", "public-key", 1));
     let said = refused(&path, &out, &[]);
     assert!(said.contains("signature") || said.contains("signed"), "{said}");
     write(&config.replace("[[zone]]", "[[zones]]"));
