@@ -9,7 +9,7 @@ use cvdns_nats::{BucketReport, BucketState, Plan, set_up};
 
 use super::output::{Failure, print_line};
 use super::problems::print;
-use crate::load::{self, NatsPlace};
+use crate::load::{self, NatsPublishing};
 use cvdns_core::problem::Problems;
 
 /// The subcommands of `cvdns nats`.
@@ -45,7 +45,7 @@ pub fn run(command: &NatsCommand, config: &Path) -> ExitCode {
 }
 
 fn make(args: &SetUpArgs, config: &Path) -> Result<ExitCode, Failure> {
-    let mut place = place(config)?;
+    let mut place = publishing(config)?.place.ok_or_else(|| missing(config))?;
     if let Some(credentials) = &args.credentials {
         place.settings.credentials = Some(credentials.clone());
     }
@@ -67,17 +67,14 @@ fn make(args: &SetUpArgs, config: &Path) -> Result<ExitCode, Failure> {
     Ok(if all_fit { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The place in NATS that a configuration names.
-pub(super) fn place(config: &Path) -> Result<NatsPlace, Failure> {
+/// What a configuration says of publishing through NATS. Errors are printed.
+pub(super) fn publishing(config: &Path) -> Result<NatsPublishing, Failure> {
     let mut problems = Problems::default();
     let read = load::nats_publishing(config, &mut problems);
-    match read {
-        Some(read) if !problems.has_errors() => read.place.ok_or_else(|| missing(config)),
-        _ => {
-            print(&problems);
-            Err(Failure::new("correct this, or name another configuration with --config"))
-        }
-    }
+    read.filter(|_| !problems.has_errors()).ok_or_else(|| {
+        print(&problems);
+        Failure::new("correct this, or name another configuration with --config")
+    })
 }
 
 /// That a configuration has no `[nats]`.

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::nats_place::{NatsDocument, NatsPlace};
+use super::nats_document::NatsDocument;
+use super::nats_place::NatsPlace;
 use super::remote::{FetchTimeouts, Fetched, Fetcher, TrustedRoots};
 use super::roots;
 use super::source::{FeedSource, FeedSources};

@@ -17,6 +17,7 @@ mod key_directory;
 mod key_place;
 mod members;
 mod monitor;
+mod nats_document;
 #[cfg(feature = "nats")]
 mod nats_place;
 #[cfg(not(feature = "nats"))]
@@ -65,7 +66,8 @@ pub use geoip::{CountryData, DatabaseSize, MAX_DATABASE};
 pub use key_directory::KeyDirectory;
 pub use key_place::{KeyPlace, PlacedKeys};
 pub use monitor::monitor;
-pub use nats_place::{NatsDocument, NatsPlace};
+pub use nats_document::NatsDocument;
+pub use nats_place::NatsPlace;
 pub use overrides::{OverridesFile, OverridesLook};
 pub use page_place::{check_page, state_directory};
 #[cfg(feature = "nats")]

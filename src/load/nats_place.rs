@@ -5,15 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cvdns_core::config::{Config, Nats};
-use cvdns_core::health::MAX_FEED_SIZE;
 use cvdns_core::problem::{Location, Problems};
-use cvdns_core::report::MAX_REPORT_SIZE;
 use cvdns_io::beside;
 use cvdns_nats::{Bucket, Key, KeyName, ServerUrl, Settings};
 
-use super::MAX_OVERRIDES;
 use super::PlacedPath;
 use super::feed_server::FeedServer;
+use super::nats_document::{CarriedDocument, NatsDocument};
 
 /// Where in NATS documents are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,20 +19,6 @@ pub struct NatsPlace {
     /// How the servers are reached.
     pub settings: Settings,
 }
-
-/// A document that is carried through NATS.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NatsDocument {
-    /// The feed, with its signature.
-    Feed,
-    /// The overrides of all servers, with their signature.
-    Overrides,
-    /// The report of the monitor of this name, with its signature.
-    Report(String),
-}
-
-/// The octets of a document, and its signature if it has one.
-pub(super) type CarriedDocument = (Vec<u8>, Option<Vec<u8>>);
 
 /// The longest wait for a document by commands, which somebody waits for.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
@@ -117,24 +101,6 @@ impl NatsPlace {
 }
 
 impl NatsDocument {
-    /// What it is called, for people.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Feed => "feed",
-            Self::Overrides => "overrides",
-            Self::Report(_) => "report",
-        }
-    }
-
-    /// Most octets that it may have.
-    pub fn limit(&self) -> usize {
-        match self {
-            Self::Feed => MAX_FEED_SIZE,
-            Self::Overrides => MAX_OVERRIDES,
-            Self::Report(_) => MAX_REPORT_SIZE,
-        }
-    }
-
     /// The key under which it is in the bucket.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Overrides that come from a web server or through NATS, signed as feeds are.
 
 use super::MAX_OVERRIDES;
-use super::nats_place::NatsDocument;
+use super::nats_document::NatsDocument;
 use super::remote::{FetchError, Fetched, Fetcher, TrustedRoots};
 use super::source::{COMMAND_TIMEOUTS, FeedSource};
 use cvdns_core::health::{Keys, Overrides, signature_path};

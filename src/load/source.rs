@@ -8,7 +8,8 @@ use std::time::Duration;
 use ureq::http::Uri;
 
 use super::feed_server::FeedServer;
-use super::nats_place::{CarriedDocument, NatsDocument, NatsPlace};
+use super::nats_document::{CarriedDocument, NatsDocument};
+use super::nats_place::NatsPlace;
 use super::remote::{FetchTimeouts, Fetched, Fetcher, TrustedRoots, is_secure};
 use cvdns_core::config::Config;
 use cvdns_core::health::signature_path;

@@ -7,24 +7,11 @@ use cvdns_core::config::Config;
 use cvdns_core::problem::Problems;
 
 use super::feed_server::FeedServer;
+use super::nats_document::{CarriedDocument, NatsDocument};
 
 /// Where in NATS documents are: there is no such place in this build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NatsPlace {}
-
-/// A document that is carried through NATS.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NatsDocument {
-    /// The feed, with its signature.
-    Feed,
-    /// The overrides of all servers, with their signature.
-    Overrides,
-    /// The report of the monitor of this name, with its signature.
-    Report(String),
-}
-
-/// The octets of a document, and its signature if it has one.
-pub(super) type CarriedDocument = (Vec<u8>, Option<Vec<u8>>);
 
 impl NatsPlace {
     /// `None`. That a configuration has `[nats]` is an error.

@@ -8,7 +8,7 @@ use clap::Args;
 use jiff::Timestamp;
 
 use crate::cli::long_running::{report_problems, run_with_signals, start_log};
-use crate::cli::nats::missing;
+use crate::cli::nats::{self, missing};
 use crate::cli::output::{Failure, print_line};
 use crate::cli::problems::print;
 use crate::load::{self, NatsDocument, NatsPublishing, signature_path};
@@ -42,12 +42,7 @@ pub(super) fn run(args: &PublishArgs, config: &Path) -> ExitCode {
 }
 
 fn once(args: &PublishArgs, config: &Path) -> Result<ExitCode, Failure> {
-    let mut problems = Problems::default();
-    let read = load::nats_publishing(config, &mut problems);
-    let Some(read) = read.filter(|_| !problems.has_errors()) else {
-        print(&problems);
-        return Err(Failure::new("correct this, or name another configuration with --config"));
-    };
+    let read = nats::publishing(config)?;
     let KeeperSettings { place, keys, file: feed, .. } = settings(args, config, read)?;
     let octets = read_feed(&feed).map_err(Failure::new)?;
     let signature = read_signature(&signature_path(&feed)).map_err(Failure::new)?;

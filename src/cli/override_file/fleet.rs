@@ -4,13 +4,11 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use crate::cli::nats::missing;
+use crate::cli::nats::{self, missing};
 use crate::cli::output::Failure;
-use crate::cli::problems::print;
-use crate::load::{self, NatsDocument, NatsPlace, NatsPublishing};
+use crate::load::{NatsDocument, NatsPlace, NatsPublishing};
 use crate::publishing::{Outcome, publish};
 use cvdns_core::health::Keys;
-use cvdns_core::problem::Problems;
 use cvdns_monitor::Signer;
 
 /// The overrides of all servers.
@@ -24,13 +22,7 @@ pub(super) struct FleetOverrides {
 impl FleetOverrides {
     /// Those of the place that a configuration names.
     pub(super) fn of(config: &Path) -> Result<Self, Failure> {
-        let mut problems = Problems::default();
-        let read = load::nats_publishing(config, &mut problems);
-        let Some(read) = read.filter(|_| !problems.has_errors()) else {
-            print(&problems);
-            return Err(Failure::new("correct this, or name another configuration with --config"));
-        };
-        let NatsPublishing { place, keys, secret_key, .. } = read;
+        let NatsPublishing { place, keys, secret_key, .. } = nats::publishing(config)?;
         let place = place.ok_or_else(|| missing(config))?;
         let keys = keys.ok_or_else(|| {
             Failure::new("servers would refuse the overrides: write `public-key` in [feed]")
