@@ -106,10 +106,12 @@ fn coordinate(
     }
     log.go_on_in_file(&inputs.log, config).map_err(Failure::new)?;
     #[cfg(feature = "nats")]
-    let _publishing = nats::publish(config, &inputs, role)?;
+    let published = nats::PublishedReport::of(config, &inputs, role)?;
     let start = Start::new(inputs, args.at).map_err(Failure::new)?;
     let start = if args.thaw { start.without_doubt() } else { start };
     if !args.once {
+        #[cfg(feature = "nats")]
+        let _publishing = published.map(nats::PublishedReport::follow).transpose()?;
         let run = if role == Role::Combines { join } else { watch };
         run(start, signals, &mut || read_again(config, role)).map_err(Failure::new)?;
         return Ok(ExitCode::SUCCESS);
@@ -125,6 +127,8 @@ fn coordinate(
     };
     bar.finish_and_clear();
     let Checked { rows, frozen } = checked.map_err(Failure::new)?;
+    #[cfg(feature = "nats")]
+    published.map_or(Ok(()), nats::PublishedReport::publish)?;
     if args.json {
         print_json(&rows)?;
     } else {

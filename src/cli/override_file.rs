@@ -18,7 +18,7 @@ use jiff::Timestamp;
 
 use super::output::Failure;
 
-pub use arguments::{AddArgs, ListArgs, RemoveArgs};
+pub use arguments::{AddArgs, ListArgs, RemoveArgs, RestoreArgs};
 
 /// The subcommands of `cvdns override`.
 #[derive(Clone, Debug, Subcommand)]
@@ -36,6 +36,11 @@ pub enum OverrideCommand {
     /// They are listed in the order of the file: if several match a mirror, the first one that has
     /// not ended applies.
     List(ListArgs),
+    /// Publish overrides of all servers again, from what a server has kept.
+    ///
+    /// For a NATS server that has lost its store. They have their signature.
+    #[cfg(feature = "nats")]
+    Restore(RestoreArgs),
 }
 
 /// Runs a subcommand. Exit status: 0 on success, 1 if nothing was changed because of an error.
@@ -45,6 +50,8 @@ pub fn run(command: &OverrideCommand, config: &Path) -> ExitCode {
         OverrideCommand::Add(args) => edit::add(args, config, now),
         OverrideCommand::Remove(args) => edit::remove(args, config),
         OverrideCommand::List(args) => list::list(args, config, now),
+        #[cfg(feature = "nats")]
+        OverrideCommand::Restore(args) => fleet::restore(args, config),
     };
     done.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
 }

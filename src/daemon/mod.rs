@@ -95,6 +95,7 @@ pub use origin::Origin;
 pub use start_error::StartError;
 pub use state_directory::{
     LastVersions, copy_state, last_announced, last_feed, last_history, last_overrides, stored_feed,
+    stored_overrides,
 };
 pub use stepped::SteppedServer;
 

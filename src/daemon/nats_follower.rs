@@ -11,7 +11,7 @@ use cvdns_nats::{Error, Following, KeyName, Update, follow};
 
 use super::feed_poller::{FeedPoller, FetchResult};
 use crate::load::remote::{ABSENT, FetchError, FetchFailure, Fetched, FetchedPart};
-use crate::load::{Loaded, NatsDocument};
+use crate::load::{Loaded, NatsDocument, explained};
 
 /// What is followed.
 #[derive(Default)]
@@ -74,7 +74,7 @@ impl Sinks {
             }
             Update::Same { key } => self.tell_of(Some(&key), &Ok(Fetched::NotModified)),
             Update::Absent { key } => {
-                let what = format!("there is no {key} in the bucket yet");
+                let what = format!("nothing is published as {key} yet");
                 self.tell_of(Some(&key), &failure(ABSENT, what));
             }
             Update::Refused { key, refusal } => {
@@ -96,7 +96,7 @@ impl Sinks {
 }
 
 fn of_error(error: &Error) -> FetchResult {
-    failure(error.kind().label(), error.to_string())
+    failure(error.kind().label(), explained(error))
 }
 
 fn failure(reason: &'static str, what: String) -> FetchResult {

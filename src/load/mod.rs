@@ -68,6 +68,8 @@ pub use key_place::{KeyPlace, PlacedKeys};
 pub use monitor::monitor;
 pub use nats_document::NatsDocument;
 pub use nats_place::NatsPlace;
+#[cfg(feature = "nats")]
+pub use nats_place::explained;
 pub use overrides::{OverridesFile, OverridesLook};
 pub use page_place::{check_page, state_directory};
 #[cfg(feature = "nats")]
@@ -319,10 +321,23 @@ pub fn followed_sources(path: &Path, problems: &mut Problems) -> Option<Followed
 impl FollowedSources {
     fn of(path: &Path, config: &Config, problems: &mut Problems) -> Self {
         let nats = NatsPlace::of(path, config, problems);
+        check_signed(config, problems);
         let feeds = FeedSources::of(path, config, nats.as_ref(), problems);
         let roots = roots(path, config, &feeds, problems);
         Self { feeds, roots, supply: ReleaseFiles::of(path, config), nats }
     }
+}
+
+/// Reports that what comes through NATS would not be verified.
+fn check_signed(config: &Config, problems: &mut Problems) {
+    let Some(nats) = config.nats.as_ref().filter(|_| config.feed.public_key.is_none()) else {
+        return;
+    };
+    let what = "what comes through NATS needs a signature: whoever runs the servers, or may publish \
+                there, could send clients anywhere";
+    let help = "have feeds signed (`secret-key` in [monitor]), and write the public key as \
+                `public-key` in [feed]";
+    problems.error(nats.location.clone(), what, help);
 }
 
 /// The authorities of `ca-file`, otherwise the system's.

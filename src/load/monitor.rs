@@ -61,6 +61,13 @@ pub fn monitor(path: &Path, role: Role, problems: &mut Problems) -> Option<Monit
             "name a fleet file as `mirrors` in a zone's file",
         );
     }
+    if let (Some(_), None, true) =
+        (&config.feed.public_key, &settings.secret_key, role != Role::Reports)
+    {
+        let what = "the feed will have no signature, and servers with the `public-key` of [feed] refuse it";
+        let help = "write `secret-key` in [monitor], or sign the feed otherwise";
+        problems.warning(whole(), what, help);
+    }
     let every: Vec<&Fleet> = fleets.iter().map(|(_, fleet)| fleet).collect();
     settings.check_witnesses(&every, problems);
     Some(MonitorInputs {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use cvdns_core::config::{Config, Nats};
 use cvdns_core::problem::{Location, Problems};
 use cvdns_io::beside;
-use cvdns_nats::{Bucket, Key, KeyName, ServerUrl, Settings};
+use cvdns_nats::{Bucket, Error, ErrorKind, Key, KeyName, ServerUrl, Settings};
 
 use super::PlacedPath;
 use super::feed_server::FeedServer;
@@ -27,13 +27,15 @@ impl NatsPlace {
     /// The place that a configuration names; `None` if it names none. What is wrong with it is
     /// noted.
     pub(super) fn of(path: &Path, config: &Config, problems: &mut Problems) -> Option<Self> {
-        let Nats { servers, credentials, ca_file, bucket } = config.nats.as_ref()?;
+        let Nats { servers, credentials, ca_file, bucket, .. } = config.nats.as_ref()?;
         let mut read = Vec::new();
         for server in servers {
             match server.value.parse::<ServerUrl>() {
                 Ok(url) => read.push(url),
                 Err(error) => {
-                    let what = format!("\"{}\": {error}", server.value);
+                    // What stands before an @ may be a password.
+                    let shown = server.value.rsplit('@').next().unwrap_or_default();
+                    let what = format!("the server \"{shown}\": {error}");
                     let help = "write \"tls://HOST:4222\", or \"nats://HOST:4222\" without TLS";
                     problems.error(server.location.clone(), what, help);
                 }
@@ -93,7 +95,7 @@ impl NatsPlace {
     pub fn read(&self, document: &NatsDocument) -> Result<Option<CarriedDocument>, String> {
         let read = document.key().and_then(|key| {
             cvdns_nats::read(&self.settings, &key, COMMAND_TIMEOUT)
-                .map_err(|error| error.to_string())
+                .map_err(|error| explained(&error))
         });
         let read = read.map_err(|error| format!("cannot read {self}: {error}"))?;
         Ok(read.map(|document| (document.octets, document.signature)))
@@ -114,6 +116,18 @@ impl NatsDocument {
         };
         Ok(Key { name: name?, limit: self.limit() })
     }
+}
+
+/// An error, and what to do about it where that is known.
+pub fn explained(error: &Error) -> String {
+    let help = match error.kind() {
+        ErrorKind::NoBucket => "`cvdns nats set-up` makes the buckets",
+        ErrorKind::Unauthorized => "the file `credentials` in [nats] says who connects",
+        ErrorKind::Denied => "the user may not do this, or `bucket` in [nats] is another one",
+        ErrorKind::Tls => "`tls://` needs a server with TLS, and `ca-file` in [nats] its authority",
+        _ => return error.to_string(),
+    };
+    format!("{error} ({help})")
 }
 
 fn check_readable(file: &Path, location: &Location, problems: &mut Problems) {

@@ -1,6 +1,7 @@
 //! What a configuration says of publishing through NATS.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::NatsPlace;
 use cvdns_core::config::Log;
@@ -17,6 +18,8 @@ pub struct NatsPublishing {
     pub keys: Option<Keys>,
     /// The file of the feed that the coordinator writes.
     pub feed: Option<PathBuf>,
+    /// How often it does so at least.
+    pub publish_every: Duration,
     /// The secret key that the coordinator signs by.
     pub secret_key: Option<PathBuf>,
     /// What is logged.
@@ -32,6 +35,7 @@ pub fn nats_publishing(path: &Path, problems: &mut Problems) -> Option<NatsPubli
     Some(NatsPublishing {
         place,
         feed: feed.map(|named| beside(path, &named.value)),
+        publish_every: config.monitor.publish_every,
         secret_key: config.monitor.secret_key.as_ref().map(|named| beside(path, &named.value)),
         keys: config.feed.public_key,
         log: config.log,

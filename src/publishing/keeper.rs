@@ -3,13 +3,14 @@
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cvdns_nats::{Error, KeyName, Lease, Possession, Writer};
+use jiff::Timestamp;
 use tracing::{info, warn};
 
 use super::{Judged, Outcome, TIMEOUT, put};
-use crate::load::{NatsDocument, NatsPlace, signature_path};
+use crate::load::{NatsDocument, NatsPlace, explained, signature_path};
 use crate::logging::LogOnce;
 use cvdns_core::health::Keys;
 use cvdns_io::{FileVersion, read_bytes, read_signature};
@@ -25,6 +26,9 @@ pub struct KeeperSettings {
     pub keys: Keys,
     /// Its file.
     pub file: PathBuf,
+    /// How old a feed may be. Whoever has none that is younger leaves the lease to others: its
+    /// coordinator has stopped.
+    pub patience: Duration,
 }
 
 /// Publishes a file whenever it is another one.
@@ -33,11 +37,20 @@ pub struct Keeper {
     /// Whoever holds it publishes; `None` if nobody else has this document.
     lease: Option<Lease>,
     writer: Option<Writer>,
-    /// The versions of the file and its signature that were published, or refused for good.
-    done: Option<[Option<FileVersion>; 2]>,
+    seen: Option<Seen>,
+    /// Since when the file cannot be used.
+    failing: Option<Instant>,
     /// Whether the lease was held last time; `None` before the first time.
     held: Option<bool>,
     complaint: LogOnce,
+}
+
+/// The file as it was read last.
+struct Seen {
+    versions: [Option<FileVersion>; 2],
+    judged: Judged,
+    /// Whether it was published, or refused for good.
+    is_done: bool,
 }
 
 /// The pause between two looks at the file. A feed is to be everywhere within a second.
@@ -45,6 +58,10 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// The lease is renewed after so many looks: every 3 seconds, a fifth of its length.
 const LOOKS: u32 = 15;
+
+/// How long a file may be unusable before the lease is given back. Document and signature are two
+/// files, which are replaced one after the other.
+const TORN: Duration = Duration::from_secs(5);
 
 impl Keeper {
     /// A keeper that holds no lease yet, and needs one for the feed. `holder` is what this host is
@@ -62,7 +79,8 @@ impl Keeper {
             _ => None,
         };
         let complaint = LogOnce::default();
-        Ok(Self { settings, lease, writer: None, done: None, held: None, complaint })
+        let (writer, seen, failing, held) = (None, None, None, None);
+        Ok(Self { settings, lease, writer, seen, failing, held, complaint })
     }
 
     /// Publishes until something comes from `stop`, or nothing can come any more. The lease is
@@ -70,12 +88,17 @@ impl Keeper {
     pub fn run(mut self, stop: &Receiver<()>) {
         let mut looks = 0;
         loop {
-            let step = if looks % LOOKS == 0 { self.renew() } else { Ok(()) };
-            match step.and_then(|()| self.look()) {
-                Ok(()) => self.complain(None),
+            match self.step(looks == 0) {
+                Ok(works) => {
+                    if works && self.complaint.clear() {
+                        info!("publishing in {} works again", self.settings.place);
+                    }
+                }
                 Err(error) => {
                     self.writer = None;
-                    self.complain(Some(error));
+                    if self.complaint.is_new(error.clone()) {
+                        warn!("{error}; it is tried again");
+                    }
                 }
             }
             looks = (looks + 1) % LOOKS;
@@ -84,8 +107,75 @@ impl Keeper {
                 _ => break,
             }
         }
-        // It would end by itself.
-        let _ = self.lease.map(|mut lease| lease.release());
+        self.stand_back();
+    }
+
+    /// Looks at the file and publishes it if need be; renews the lease if `is_due`. Returns whether
+    /// NATS has answered.
+    fn step(&mut self, is_due: bool) -> Result<bool, String> {
+        let is_other = match self.see() {
+            Ok(is_other) => is_other,
+            Err(error) => {
+                let since = *self.failing.get_or_insert_with(Instant::now);
+                if since.elapsed() < TORN {
+                    return Ok(false);
+                }
+                self.stand_back();
+                return Err(error);
+            }
+        };
+        self.failing = None;
+        if let Some(what) = self.age() {
+            self.stand_back();
+            return Err(what);
+        }
+        let renews = self.lease.is_some() && (is_due || is_other);
+        if renews {
+            self.renew()?;
+        }
+        let may = self.lease.as_ref().is_none_or(Lease::is_held);
+        if !may || self.seen.as_ref().is_none_or(|seen| seen.is_done) {
+            return Ok(renews);
+        }
+        self.publish().map(|()| true)
+    }
+
+    /// Reads the file if it is another one. Returns whether it is.
+    fn see(&mut self) -> Result<bool, String> {
+        let KeeperSettings { document, keys, file: path, .. } = &self.settings;
+        let versions = [FileVersion::of(path), FileVersion::of(&signature_path(path))];
+        if self.seen.as_ref().is_some_and(|seen| seen.versions == versions) {
+            return Ok(false);
+        }
+        let octets = read_bytes(path, document.limit() as u64)?;
+        let signature = read_signature(&signature_path(path))?;
+        let judged = Judged::new(document.clone(), octets, signature, keys)
+            .map_err(|error| format!("{}: {error}", path.display()))?;
+        self.seen = Some(Seen { versions, judged, is_done: false });
+        Ok(true)
+    }
+
+    /// That the feed is too old, if it is.
+    fn age(&self) -> Option<String> {
+        let KeeperSettings { file, patience, .. } = &self.settings;
+        let made = self.seen.as_ref()?.judged.made?;
+        let is_old = made.checked_add(*patience).is_ok_and(|end| end < Timestamp::now());
+        is_old.then(|| {
+            format!(
+                "the feed {} is of {made:.0}: its coordinator has stopped, so this host leaves it \
+                 to others to publish",
+                file.display()
+            )
+        })
+    }
+
+    /// Gives the lease back. It would end by itself.
+    fn stand_back(&mut self) {
+        if self.held.take() == Some(true)
+            && let Some(lease) = &mut self.lease
+        {
+            let _ = lease.release();
+        }
     }
 
     /// Takes the lease, or renews it.
@@ -111,32 +201,25 @@ impl Keeper {
         }
         if is_held && self.held != Some(true) {
             // Another one may have published meanwhile.
-            self.done = None;
+            self.seen.iter_mut().for_each(|seen| seen.is_done = false);
         }
         self.held = Some(is_held);
         Ok(())
     }
 
-    /// Publishes the feed, if it is another one and the lease is held.
-    fn look(&mut self) -> Result<(), String> {
-        let KeeperSettings { place, document, keys, file: path } = &self.settings;
-        let versions = [FileVersion::of(path), FileVersion::of(&signature_path(path))];
-        let may = self.lease.as_ref().is_none_or(Lease::is_held);
-        if !may || self.done.as_ref() == Some(&versions) {
-            return Ok(());
-        }
-        let octets = read_bytes(path, document.limit() as u64)?;
-        let signature = read_signature(&signature_path(path))?;
-        let judged = Judged::new(document.clone(), octets, signature, keys)?;
+    /// Publishes what was read.
+    fn publish(&mut self) -> Result<(), String> {
+        let KeeperSettings { place, document, keys, .. } = &self.settings;
+        let Some(seen) = &mut self.seen else { return Ok(()) };
+        let cannot = |error: Error| format!("cannot publish in {place}: {}", explained(&error));
         let mut writer = match self.writer.take() {
             Some(writer) => writer,
-            None => {
-                Writer::connect(&place.settings, TIMEOUT).map_err(|error| self.cannot(&error))?
-            }
+            None => Writer::connect(&place.settings, TIMEOUT).map_err(cannot)?,
         };
-        let outcome = put(&mut writer, &judged, keys).map_err(|error| self.cannot(&error))?;
+        let outcome = put(&mut writer, &seen.judged, keys).map_err(cannot)?;
         self.writer = Some(writer);
-        let (serial, name, place) = (judged.serial, document.name(), &self.settings.place);
+        seen.is_done = true;
+        let (serial, name) = (seen.judged.serial, document.name());
         match outcome {
             Outcome::Published => info!(serial, "{name} {serial} is published in {place}"),
             Outcome::Same => {}
@@ -144,27 +227,10 @@ impl Keeper {
                 warn!(serial, "{name} {serial} is not published in {place}: {why}");
             }
         }
-        self.done = Some(versions);
         Ok(())
     }
 
     fn cannot(&self, error: &Error) -> String {
-        format!("cannot publish in {}: {error}", self.settings.place)
-    }
-
-    /// Logs what is wrong once, and that it no longer is.
-    fn complain(&mut self, what: Option<String>) {
-        match what {
-            Some(what) => {
-                if self.complaint.is_new(what.clone()) {
-                    warn!("{what}; it is tried again");
-                }
-            }
-            None => {
-                if self.complaint.clear() {
-                    info!("publishing in {} works again", self.settings.place);
-                }
-            }
-        }
+        format!("cannot publish in {}: {}", self.settings.place, explained(error))
     }
 }

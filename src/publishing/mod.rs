@@ -11,7 +11,7 @@ use cvdns_nats::{Document, Published, Writer};
 pub use keeper::{Keeper, KeeperSettings};
 pub use newer::Judged;
 
-use crate::load::{NatsDocument, NatsPlace};
+use crate::load::{NatsDocument, NatsPlace, explained};
 use cvdns_core::health::Keys;
 
 /// The longest wait for NATS, by commands and for each attempt of a keeper.
@@ -40,7 +40,7 @@ pub fn publish(
     signature: Option<Vec<u8>>,
 ) -> Result<Outcome, String> {
     let judged = Judged::new(kind, octets, signature, keys)?;
-    let cannot = |error| format!("cannot publish in {place}: {error}");
+    let cannot = |error| format!("cannot publish in {place}: {}", explained(&error));
     let mut writer = Writer::connect(&place.settings, TIMEOUT).map_err(cannot)?;
     put(&mut writer, &judged, keys).map_err(cannot)
 }

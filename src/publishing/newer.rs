@@ -1,6 +1,7 @@
 //! Whether a document is newer than the one that is published.
 
 use cvdns_nats::{Key, Last, Verdict};
+use jiff::Timestamp;
 
 use crate::load::{NatsDocument, SignedOverrides};
 use cvdns_core::health::{Feed, Keys};
@@ -15,6 +16,8 @@ pub struct Judged {
     pub(super) key: Key,
     /// Its serial.
     pub serial: u64,
+    /// When it was made; `None` if it does not say.
+    pub(super) made: Option<Timestamp>,
     /// Its octets.
     pub octets: Vec<u8>,
     /// Its signature.
@@ -35,10 +38,10 @@ impl Judged {
         let name = kind.name();
         keys.verify(&octets, signature.as_deref())
             .map_err(|error| format!("the {name} would be refused: {error}"))?;
-        let serial = serial(&kind, &octets)
+        let (serial, made) = serial(&kind, &octets)
             .map_err(|error| format!("the {name} would be refused: {error}"))?;
         let key = kind.key()?;
-        Ok(Self { kind, key, serial, octets, signature })
+        Ok(Self { kind, key, serial, made, octets, signature })
     }
 
     /// Compares it with the last one that was published. What no server would take is no reason
@@ -55,34 +58,35 @@ impl Judged {
             .and_then(|()| self::serial(&self.kind, &last.octets));
         match known {
             Err(_) => Verdict::Newer,
-            Ok(known) if serial > known => Verdict::Newer,
-            Ok(known) if serial == known && last.octets == self.octets => {
+            Ok((known, _)) if serial > known => Verdict::Newer,
+            Ok((known, _)) if serial == known && last.octets == self.octets => {
                 // Another signature of the same document, as after a change of keys.
                 Verdict::Newer
             }
-            Ok(known) if serial == known => Verdict::Refuse(format!(
+            Ok((known, _)) if serial == known => Verdict::Refuse(format!(
                 "{name} {known} is published with other content: another document needs a higher \
                  serial"
             )),
-            Ok(known) => Verdict::Refuse(format!(
+            Ok((known, _)) => Verdict::Refuse(format!(
                 "{name} {known} is published, which is newer than {serial}"
             )),
         }
     }
 }
 
-fn serial(kind: &NatsDocument, octets: &[u8]) -> Result<u64, String> {
+/// The serial of a document, and when it was made if it says so.
+fn serial(kind: &NatsDocument, octets: &[u8]) -> Result<(u64, Option<Timestamp>), String> {
     match kind {
-        NatsDocument::Feed => {
-            Feed::parse(octets).map(|feed| feed.serial).map_err(|error| error.to_string())
-        }
+        NatsDocument::Feed => Feed::parse(octets)
+            .map(|feed| (feed.serial, Some(feed.generated)))
+            .map_err(|error| error.to_string()),
         // The signature was verified before.
         NatsDocument::Overrides => SignedOverrides::judge("overrides", octets.to_vec(), None, None)
-            .map(|overrides| overrides.serial)
+            .map(|overrides| (overrides.serial, None))
             .map_err(|error| error.what),
-        NatsDocument::Report(_) => {
-            Report::parse(octets).map(|report| report.serial).map_err(|error| error.to_string())
-        }
+        NatsDocument::Report(_) => Report::parse(octets)
+            .map(|report| (report.serial, None))
+            .map_err(|error| error.to_string()),
     }
 }
 

@@ -166,6 +166,7 @@ fn servers_and_what_acts_on_them_are_in_section_8() {
             "cvdns-override-add",
             "cvdns-override-list",
             "cvdns-override-remove",
+            "cvdns-override-restore",
             "cvdns-override",
             "cvdns-reload",
             "cvdns-serve",

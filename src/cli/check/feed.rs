@@ -65,6 +65,9 @@ fn read_source(
         Some(kept) => {
             format!("serve would start from feed {}, which is kept in `state`", kept.serial)
         }
+        None if loaded.feeds.iter().len() > 1 => {
+            "the other sources are followed all the same".to_owned()
+        }
         None => "serve would start with all mirrors up and without a record".to_owned(),
     };
     let read = match keys {

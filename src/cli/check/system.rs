@@ -185,8 +185,10 @@ fn files(config: &Path, loaded: &Loaded) -> Vec<(PathBuf, Location)> {
     let token = &loaded.config.admin.token_file;
     let overrides = if loaded.overrides.path.is_none() { &None } else { &feed.overrides };
     let parts = [&feed.ca_file, overrides, &record.file, secrets, token];
+    let nats = loaded.config.nats.iter().flat_map(|nats| [&nats.credentials, &nats.ca_file]);
+    let parts = parts.into_iter().chain(nats);
     let tls = loaded.config.tls.iter().flat_map(|tls| [&tls.certificate, &tls.key]);
-    for named in parts.into_iter().flatten().chain(tls) {
+    for named in parts.flatten().chain(tls) {
         out.push((beside(config, &named.value), named.location.clone()));
     }
     if let Some(named) = &record.cvd_dir {

@@ -98,7 +98,7 @@ fn settings(
     config: &Path,
     read: NatsPublishing,
 ) -> Result<KeeperSettings, Failure> {
-    let NatsPublishing { place, keys, feed, .. } = read;
+    let NatsPublishing { place, keys, feed, publish_every, .. } = read;
     let place = place.ok_or_else(|| missing(config))?;
     let keys: Keys = keys.ok_or_else(|| {
         Failure::new(
@@ -108,7 +108,9 @@ fn settings(
     let feed = args.feed.clone().or(feed).ok_or_else(|| {
         Failure::new("which feed? Name its file, or write it as `feed` in [monitor]")
     })?;
-    Ok(KeeperSettings { place, document: NatsDocument::Feed, keys, file: feed })
+    // A feed that is late by half of that is not.
+    let patience = publish_every + publish_every / 2;
+    Ok(KeeperSettings { place, document: NatsDocument::Feed, keys, file: feed, patience })
 }
 
 /// What this process is called in the lease.

@@ -131,6 +131,18 @@ pub(super) static ALL: &[Details] = &[
         see: &["cvdns-overrides(5)"],
         ..USUAL
     },
+    #[cfg(feature = "nats")]
+    Details {
+        command: "override restore",
+        section: 8,
+        failure: "Nothing was published. Standard error says why.",
+        examples: &[(
+            "Publish what a server still has after NATS has lost its store:",
+            "cvdns override restore /var/lib/cvdns/overrides.json",
+        )],
+        see: &["cvdns-nats-set-up(1)", "cvdns-overrides(5)"],
+        ..USUAL
+    },
     Details {
         command: "override list",
         section: 8,

@@ -1,6 +1,7 @@
 //! The arguments of `cvdns override`.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -36,6 +37,10 @@ pub struct AddArgs {
     /// file. They are signed by `secret-key` in `[monitor]`.
     #[arg(long)]
     pub fleet: bool,
+    /// With --fleet: there never were any overrides of all servers. Without this, nothing is
+    /// published where none are, as they may have been lost, and servers still have them.
+    #[arg(long, requires = "fleet")]
+    pub first: bool,
 }
 
 /// Arguments of `cvdns override remove`.
@@ -52,6 +57,14 @@ pub struct RemoveArgs {
     /// file. They are signed by `secret-key` in `[monitor]`.
     #[arg(long)]
     pub fleet: bool,
+}
+
+/// Arguments of `cvdns override restore`.
+#[derive(Args, Clone, Debug)]
+pub struct RestoreArgs {
+    /// The file overrides.json in the `state` directory of a server.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
 }
 
 /// Arguments of `cvdns override list`.

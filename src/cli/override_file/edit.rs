@@ -6,7 +6,7 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::arguments::{AddArgs, RemoveArgs};
-use super::file::OverridesFile;
+use super::file::{OverridesFile, Scope};
 use crate::cli::output::{Failure, print_line};
 use cvdns_core::health::{Override, overlap, with_override, without_overrides};
 use cvdns_core::problem::Location;
@@ -14,7 +14,7 @@ use cvdns_core::problem::table::nearest;
 
 pub(super) fn add(args: &AddArgs, config: &Path, now: Timestamp) -> Result<(), Failure> {
     let until = end(args, now)?;
-    let file = OverridesFile::of(config, args.fleet)?;
+    let file = OverridesFile::of(config, Scope::of(args.fleet, args.first))?;
     let location = Location::file(&file.name());
     let mut new = Override::new(args.host.clone(), args.state, &args.reason, location);
     new.addresses = args.addresses.iter().map(IpAddr::to_canonical).collect();
@@ -44,7 +44,7 @@ pub(super) fn add(args: &AddArgs, config: &Path, now: Timestamp) -> Result<(), F
 }
 
 pub(super) fn remove(args: &RemoveArgs, config: &Path) -> Result<(), Failure> {
-    let file = OverridesFile::of(config, args.fleet)?;
+    let file = OverridesFile::of(config, Scope::of(args.fleet, true))?;
     let _lock = file.lock()?;
     let before = file.read()?;
     let is_meant = |entry: &Override| {

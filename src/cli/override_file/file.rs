@@ -25,6 +25,26 @@ pub(super) struct OverridesFile {
     pub fleets: Fleets,
 }
 
+/// Whose overrides are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// Those of the file that the configuration names.
+    File,
+    /// Those of all servers.
+    Fleet {
+        /// Whether there may be none. If not, it is an error that there are none, as they may have
+        /// been lost.
+        may_be_none: bool,
+    },
+}
+
+impl Scope {
+    /// That of a command with or without `--fleet`.
+    pub(super) fn of(is_fleet: bool, may_be_none: bool) -> Self {
+        if is_fleet { Self::Fleet { may_be_none } } else { Self::File }
+    }
+}
+
 /// Where overrides are that commands change.
 #[derive(Debug)]
 enum Place {
@@ -50,11 +70,11 @@ pub(super) struct Content {
 }
 
 impl OverridesFile {
-    /// The file that this configuration names; with `is_of_fleet`, the overrides of all servers.
-    pub(super) fn of(config: &Path, is_of_fleet: bool) -> Result<Self, Failure> {
-        if is_of_fleet {
+    /// The overrides of this scope, by this configuration.
+    pub(super) fn of(config: &Path, of: Scope) -> Result<Self, Failure> {
+        if let Scope::Fleet { may_be_none } = of {
             let (_, fleets) = Self::sources(config)?;
-            let place = Place::Fleet(Box::new(FleetOverrides::of(config)?));
+            let place = Place::Fleet(Box::new(FleetOverrides::of(config, may_be_none)?));
             return Ok(Self { place, fleets });
         }
         match Self::source(config)? {

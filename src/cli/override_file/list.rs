@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::arguments::ListArgs;
-use super::file::{Fleets, OverridesFile};
+use super::file::{Fleets, OverridesFile, Scope};
 use crate::cli::offline::Offline;
 use crate::cli::output::{Failure, print_json, print_line};
 use crate::cli::table::print_table;
@@ -30,7 +30,7 @@ struct OverrideInfo<'o> {
 
 pub(super) fn list(args: &ListArgs, config: &Path, now: Timestamp) -> Result<(), Failure> {
     if args.fleet {
-        let all = OverridesFile::of(config, true)?;
+        let all = OverridesFile::of(config, Scope::Fleet { may_be_none: true })?;
         return print(args, &all.read()?.overrides, &all.fleets, &all.name(), now);
     }
     match OverridesFile::source(config)? {

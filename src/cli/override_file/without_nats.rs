@@ -9,7 +9,7 @@ use crate::cli::output::Failure;
 pub(super) enum FleetOverrides {}
 
 impl FleetOverrides {
-    pub(super) fn of(_: &Path) -> Result<Self, Failure> {
+    pub(super) fn of(_: &Path, _: bool) -> Result<Self, Failure> {
         Err(Failure::new("--fleet cannot be used: this cvdns was built without NATS"))
     }
 

@@ -29,6 +29,7 @@ use files::{
 
 pub use offline::{
     LastVersions, copy_state, last_announced, last_feed, last_history, last_overrides, stored_feed,
+    stored_overrides,
 };
 
 /// The state directory, if one is configured. What cannot be written is logged once and not fatal:

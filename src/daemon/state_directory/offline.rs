@@ -56,6 +56,13 @@ pub fn stored_feed(octets: &[u8]) -> Option<StoredFeed> {
     })
 }
 
+/// Reads the octets of a file as overrides of a state directory, with their signature. Returns
+/// `None` if they are something else.
+pub fn stored_overrides(octets: &[u8]) -> Option<(String, Option<String>)> {
+    let OverridesFile { signature, overrides, .. } = serde_json::from_slice(octets).ok()?;
+    Some((overrides, signature))
+}
+
 /// The overrides of this URL that a server resumes when it starts with the state in `directory`.
 /// Returns `None` if there are no usable ones, or none that `keys` verify. Changes nothing in the
 /// directory.

@@ -4,6 +4,7 @@ use super::network::{self, Mirror, ORIGIN, QUICK, command, fill, mirror, states}
 use super::web::Nginx;
 use crate::support::client::Transport;
 use crate::support::daemon::Daemon;
+use crate::support::nats::NatsServer;
 use crate::support::packet::Query;
 use crate::support::{PATIENCE, ports, rr, tools};
 use minisign::KeyPair;
@@ -252,4 +253,49 @@ fn liars_and_the_isolated_change_nothing_and_too_few_freeze_all() {
     );
     assert!(log.contains("b1 is late, and has no vote: its last report is of "), "{log}");
     assert_eq!(log.matches("lone has no vote on IPv4").count(), 1, "once, not each time: {log}");
+}
+
+/// Reports that are published through NATS: by monitors that run, and by one of a single round.
+#[test]
+fn reports_come_through_nats() {
+    let nats = NatsServer::start();
+    let section = format!("[nats]\nservers = [\"{}\"]\n", nats.url());
+    let places = tempfile::tempdir().expect("a directory");
+    let all = places.path();
+    let port = ports::free();
+    let _web = mirrors(all, "web", &[1, 2, 3, 4, 5], port);
+    let more = |dir: &Path, text: &str| {
+        let config = dir.join("cvdns.toml");
+        let before = fs::read_to_string(&config).expect("a configuration");
+        fs::write(config, format!("{before}\n{text}")).expect("a configuration");
+    };
+    let names = [("fra1", "DE"), ("nyc1", "US"), ("syd1", "AU")];
+    let reporters = names.map(|(name, _)| reporter(all, name, port));
+    for (dir, _) in &reporters {
+        more(dir, &section);
+    }
+    let mut set_up = Command::new(env!("CARGO_BIN_EXE_cvdns"));
+    tools::output(set_up.args(["nats", "set-up"]).current_dir(&reporters[0].0));
+    let _running: Vec<Process> =
+        reporters[..2].iter().map(|(dir, _)| Process::start(dir, "--report")).collect();
+    let once = command(&reporters[2].0, &["--report", "--once"]).output().expect("it ran");
+    assert!(once.status.success(), "{}", String::from_utf8_lossy(&once.stderr));
+
+    let members: String = names
+        .iter()
+        .zip(&reporters)
+        .map(|((name, country), (_, key))| member(name, "nats://", key, country, ""))
+        .collect();
+    let coordinator = all.join("coordinator");
+    let _key = Key::new(&coordinator);
+    let settings = format!("{QUICK}secret-key = \"key\"\ncombine-interval = \"1s\"\n{members}");
+    network::place(&network::files(&fleet(), port, &settings), &coordinator);
+    more(&coordinator, &section);
+    let _combining = Process::start(&coordinator, "--combine");
+    until("m6 is down", &coordinator, || {
+        coordinator.join("feed.json").exists() && state(&coordinator, "m6.example") == "down"
+    });
+    assert_eq!(state(&coordinator, "m1.example"), "up");
+    let said = note(&coordinator, "m6.example");
+    assert!(said.contains("3 of 3 monitors"), "{said}");
 }

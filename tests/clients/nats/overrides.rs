@@ -16,12 +16,15 @@ fn overrides_of_all_servers_reach_each_and_its_own_apply_first() {
     until_without(&plain, "de1.example");
     // There are none, and nothing is wrong with that.
     assert!(!plain.log().contains("overrides"), "{}", plain.log());
-    let add = |host: &str, state: &str| {
+    let add = |host: &str, state: &str, more: &[&str]| {
         let words = ["override", "add", host, "--state", state, "--reason", "work", "--fleet"];
-        network.command(&words)
+        network.command(&[words.as_slice(), more].concat())
     };
     let all_up = yields(&path("DE"), &states(&[]), false).0;
-    assert!(add("de1.example", "up").contains("override added"), "{}", add("de1.example", "up"));
+    let told = add("de1.example", "up", &[]);
+    assert!(told.contains("none are published") && told.contains("--first"), "{told}");
+    let told = add("de1.example", "up", &["--first"]);
+    assert!(told.contains("override added"), "{told}");
     plain.until("all are up", || answer(plain.client()) == all_up);
     with_own.until("all are up", || answer(with_own.client()) == all_up);
 
@@ -41,12 +44,25 @@ fn overrides_of_all_servers_reach_each_and_its_own_apply_first() {
     plain.kill();
     plain.start_again();
     assert_eq!(answer(plain.client()), all_up, "{}", plain.log());
+    // The store is lost, and what servers have is published again.
+    network.nats.lose_store();
     network.nats.start_again();
+    network.command(&["nats", "set-up"]);
+    let told = add_to(&network, &["de2.example", "--state", "down"]);
+    assert!(told.contains("cvdns override restore"), "{told}");
+    let kept = plain.path().join("state/overrides.json").display().to_string();
+    let told = network.command(&["override", "restore", &kept]);
+    assert!(told.contains("are published in nats://"), "{told}");
     let told = network.command(&["override", "remove", "de1.example", "--fleet"]);
     assert!(told.contains("override removed"), "{told}");
     until_without(&plain, "de1.example");
     let again = network.command(&["override", "remove", "de1.example", "--fleet"]);
     assert!(again.contains("there is no such override"), "{again}");
+}
+
+fn add_to(network: &Network, words: &[&str]) -> String {
+    let words = [&["override", "add"], words, &["--reason", "work", "--fleet"]].concat();
+    network.command(&words)
 }
 
 /// Overrides without a signature, by another key, and older ones.

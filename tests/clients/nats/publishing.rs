@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use support::daemon::Daemon;
+use support::fixture::{self, states};
 
 /// A coordinator that goes on publishing the feed of its directory.
 struct Coordinator {
@@ -93,7 +94,34 @@ fn of_two_coordinators_one_publishes_and_the_other_takes_over() {
     take_turns(1);
 }
 
-/// The same for minutes.
+/// A coordinator that has stopped, or whose feed cannot be used, leaves the lease to the other one.
+#[test]
+fn a_coordinator_without_a_feed_leaves_it_to_the_other() {
+    let network = Network::start();
+    let server = Daemon::start(&network.files("", ""));
+    let coordinators = [Coordinator::start(&network), Coordinator::start(&network)];
+    let feed = |number: usize| coordinators[number].dir.path().join("feed.json");
+    network.write_feed(&feed(0), 1_001, "de1.example");
+    until_without(&server, "de1.example");
+    network.write_feed(&feed(1), 1_002, "de2.example");
+    coordinators[1].until_logged("this host stands by");
+    std::fs::remove_file(feed(0)).expect("removed");
+    until_without(&server, "de2.example");
+    coordinators[0].until_logged("feed.json: No such file");
+    // What is old is not what a coordinator has written that works.
+    let old = fixture::feed_of(
+        1_003,
+        jiff::Timestamp::now() - jiff::SignedDuration::from_mins(16),
+        &states(&[]),
+    );
+    std::fs::write(feed(0).with_extension("json.minisig"), network.sign("ours", &old))
+        .expect("a file");
+    std::fs::write(feed(0), old).expect("a feed");
+    coordinators[0].until_logged("its coordinator has stopped");
+    assert!(!coordinators[0].log().contains("feed 1003 is published"));
+}
+
+/// Two coordinators that are killed in turn, for minutes.
 #[test]
 #[ignore = "takes 5 minutes: cargo test --test clients -- --ignored coordinators_take_turns"]
 fn coordinators_take_turns() {
@@ -115,8 +143,7 @@ fn take_turns(turns: usize) {
         until_without(&server, host);
     };
     publish(&coordinators);
-    let holder =
-        coordinators.iter().position(|one| one.log().contains("publishes feeds in nats://"));
+    let holder = coordinators.iter().position(|one| one.log().contains("from now on"));
     let mut holder = holder.expect("one of them publishes");
     coordinators[1 - holder].until_logged("this host stands by");
     for _ in 0..turns {

@@ -140,7 +140,7 @@ impl Config {
         let zones = zones(&mut root);
         let geoip = Geoip::read(root.table(&keys::GEOIP));
         let feed = Feed::read(root.table(&keys::FEED));
-        let nats = Nats::read(root.table(&keys::NATS), feed.public_key.is_some());
+        let nats = Nats::read(root.table(&keys::NATS));
         let has_feed = nats.is_some() || !feed.sources.is_empty();
         let record = Record::read(root.table(&keys::RECORD), has_feed);
         let admin = Admin::read(root.table(&keys::ADMIN));

@@ -1,6 +1,7 @@
 //! The `[nats]` section.
 
 use super::keys::nats as keys;
+use crate::problem::Location;
 use crate::problem::table::{Placed, Table};
 
 /// The servers of NATS that carry feed and overrides (`[nats]`).
@@ -15,21 +16,15 @@ pub struct Nats {
     pub ca_file: Option<Placed<String>>,
     /// The bucket that has the documents.
     pub bucket: Placed<String>,
+    /// The place of the section.
+    pub location: Location,
 }
 
 impl Nats {
-    /// Reads the section. `None` without it, and if no server is named. `is_signed` says whether
-    /// documents need a signature.
-    pub(super) fn read(mut table: Table<'_>, is_signed: bool) -> Option<Self> {
+    /// Reads the section. `None` without it, and if no server is named.
+    pub(super) fn read(mut table: Table<'_>) -> Option<Self> {
         if !table.is_given() {
             return None;
-        }
-        if !is_signed {
-            let what = "what comes through NATS needs a signature: whoever runs the servers, or may \
-                        publish there, could send clients anywhere";
-            let help = "have feeds signed (`secret-key` in [monitor]), and write the public key as \
-                        `public-key` in [feed]";
-            table.error(table.location(), what, help);
         }
         let errors_before = table.error_count();
         let mut servers: Vec<Placed<String>> = Vec::new();
@@ -51,8 +46,11 @@ impl Nats {
             servers,
             credentials: table.get(&keys::CREDENTIALS),
             ca_file: table.get(&keys::CA_FILE),
-            bucket: bucket
-                .unwrap_or_else(|| Placed { value: keys::DEFAULT_BUCKET.to_owned(), location }),
+            bucket: bucket.unwrap_or_else(|| Placed {
+                value: keys::DEFAULT_BUCKET.to_owned(),
+                location: location.clone(),
+            }),
+            location,
         };
         table.finish();
         (!nats.servers.is_empty()).then_some(nats)
@@ -86,7 +84,6 @@ mod tests {
     #[test]
     fn what_is_missing_or_double_is_an_error() {
         for (feed, section, expected) in [
-            ("", "[nats]\nservers = [\"nats://a\"]", "needs a signature"),
             (KEY, "[nats]", "names no server"),
             (KEY, "[nats]\nservers = []", "names no server"),
             (KEY, "[nats]\nservers = [\"nats://a\", \"nats://a\"]", "named twice"),
