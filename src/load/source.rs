@@ -67,7 +67,7 @@ impl FeedSources {
         self.0.iter()
     }
 
-    /// Whether the configuration names none: all mirrors are up.
+    /// Whether there are no sources, so that all mirrors are up.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

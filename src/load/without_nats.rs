@@ -40,7 +40,7 @@ impl NatsPlace {
     /// Gets a document once, with its signature.
     ///
     /// # Errors
-    /// None: there is no such place.
+    /// It never returns, as there is no such place.
     pub fn read(&self, _: &NatsDocument) -> Result<Option<CarriedDocument>, String> {
         match *self {}
     }

@@ -10,7 +10,8 @@ use crate::release::Share;
 /// Where the feed comes from (`[feed]`).
 #[derive(Debug, Clone)]
 pub struct Feed {
-    /// Paths and URLs of the feed, each once; none: all mirrors are up.
+    /// Paths and URLs of the feed, each once. If there are none, and no `[nats]`, all mirrors are
+    /// up.
     pub sources: Vec<Placed<String>>,
     /// Time between two fetches of a URL. A file is read at least this often, even if the watch
     /// reports no change.

@@ -1,4 +1,4 @@
-//! A server that is none: what it sends to whoever connects.
+//! A program that only seems to be a NATS server: what it sends to whoever connects.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
