@@ -6,6 +6,8 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+#[cfg(feature = "nats")]
+use cvdns::cli::bundle::{self, BundleCommand};
 use cvdns::cli::check::{self, CheckArgs};
 use cvdns::cli::completions::{self, CompletionsArgs};
 use cvdns::cli::config_path::config_path;
@@ -64,6 +66,11 @@ enum Command {
     /// No server needs to run. The answer follows from the configuration, the feed and the
     /// overrides, for any client and any time.
     Explain(ExplainArgs),
+    /// Publish zone files and lists of mirrors for all servers, through NATS, or show those that are
+    /// published.
+    #[cfg(feature = "nats")]
+    #[command(subcommand)]
+    Bundle(BundleCommand),
     /// Print the headers of CVD and CLD files, or the version record made from them.
     ///
     /// Only the headers are read; the signatures of the databases are not verified.
@@ -149,6 +156,8 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args, &config),
         Command::Check(args) => check::run(&args, &config),
         Command::Explain(args) => explain::run(&args, &config),
+        #[cfg(feature = "nats")]
+        Command::Bundle(command) => bundle::run(&command, &config),
         Command::Cvd(args) => cvd::run(&args, &config),
         Command::Export(command) => export::run(&command, &config),
         Command::Feed(command) => feed::run(&command, &config),

@@ -13,6 +13,7 @@ mod snapshots;
 mod web;
 
 pub mod abuse;
+pub mod bundle;
 pub mod compile;
 pub mod config;
 pub mod cookie;
@@ -54,8 +55,9 @@ pub mod zone;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 37] = [
+pub const TARGETS: [Target; 38] = [
     ("abuse", abuse::run),
+    ("bundle", bundle::run),
     ("compile", compile::run),
     ("config", config::run),
     ("cookie", cookie::run),

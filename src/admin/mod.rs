@@ -7,6 +7,7 @@
 //! server.
 
 mod api;
+mod bundle_status;
 mod change;
 mod connections;
 mod counted;
@@ -57,8 +58,8 @@ pub use process::ProcessStats;
 pub use serving::AdminServing;
 pub use signing::SigningCondition;
 pub use view::{
-    Access, EncryptedView, NotifyCounts, OperatorRequest, ReloadOutcome, SecretsCondition,
-    ServerCondition, ServerView, SourceCondition, TransferredCondition,
+    Access, BundleCondition, EncryptedView, NotifyCounts, OperatorRequest, ReloadOutcome,
+    SecretsCondition, ServerCondition, ServerView, SourceCondition, TransferredCondition,
 };
 
 /// The bound admin listener.

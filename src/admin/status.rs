@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::bundle_status::BundleStatus;
 use super::encrypted_status::EncryptedStatus;
 use super::signing::SigningStatus;
 use super::source_status::SourceStatus;
@@ -44,6 +45,9 @@ pub struct Status {
     pub encrypted: Option<EncryptedStatus>,
     /// The zone files.
     pub zones: Vec<ZoneStatus>,
+    /// The bundle that has zone files; `None` if the configuration names none.
+    #[serde(default)]
+    pub bundle: Option<BundleStatus>,
     /// The zones that are transferred from primaries.
     #[serde(default)]
     pub transferred: Vec<TransferredStatus>,
@@ -266,6 +270,7 @@ impl Status {
             xdp: view.tallies.xdp().into_iter().map(XdpInterface::from).collect(),
             encrypted: view.encrypted.as_ref().map(|of| EncryptedStatus::of(of, &view.tallies)),
             zones: zones(&snapshot),
+            bundle: condition.bundle.as_ref().map(BundleStatus::of),
             transferred: TransferredStatus::all(&condition, now),
             names: snapshot.static_data.nodes.len(),
             database: condition.database.clone(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::bundle_status::BundleStatus;
 use super::signing::SigningStatus;
 use super::source_status::SourceStatus;
 use super::status::{
@@ -51,6 +52,7 @@ pub(crate) fn sections(status: &Status) -> Vec<Section> {
         ("xdp", status.xdp.iter().flat_map(interface).collect()),
         ("encrypted", encrypted.unwrap_or_default()),
         ("zones", status.zones.iter().map(zone).collect()),
+        ("bundle", status.bundle.as_ref().map(bundle).unwrap_or_default()),
         ("primaries", transferred(&status.transferred)),
         ("names", vec![status.names.to_string()]),
         ("database", vec![status.database.clone()]),
@@ -73,6 +75,18 @@ fn zone(zone: &ZoneStatus) -> String {
     let (mirrors, countries) =
         (of(zone.mirrors, "mirror"), plural(zone.countries, "country", "countries"));
     format!("{}: {mirrors} in {countries}", zone.origin)
+}
+
+fn bundle(bundle: &BundleStatus) -> Vec<String> {
+    let BundleStatus { name, source, serial, generated, since, .. } = bundle;
+    let mut lines = vec![
+        format!("{name}, serial {serial} of {generated:.0}, in force since {since:.0}"),
+        format!("from {source}"),
+    ];
+    if !bundle.refused.is_empty() {
+        lines.push(format!("refused since the start: {}", counts(bundle.refused.iter())));
+    }
+    lines
 }
 
 /// Zones that are transferred, those first that are not served or fail.

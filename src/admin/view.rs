@@ -187,6 +187,8 @@ pub struct ServerCondition {
     pub started: Timestamp,
     /// Numbers of successful and failed reloads.
     pub reloads: [u64; 2],
+    /// The bundle of zone files in force; `None` if the configuration names none.
+    pub bundle: Option<BundleCondition>,
     /// The zones that are transferred from primaries.
     pub transferred: Vec<TransferredCondition>,
     /// Signing of zones.
@@ -195,6 +197,27 @@ pub struct ServerCondition {
     pub compiled: u64,
     /// How long the newest snapshot took to compile.
     pub compile_time: Duration,
+}
+
+/// What is known of the bundle of zone files in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BundleCondition {
+    /// Its name.
+    pub name: String,
+    /// Where in NATS it comes from.
+    pub source: String,
+    /// Its serial.
+    pub serial: u64,
+    /// When it was made.
+    pub generated: Timestamp,
+    /// Number of its files.
+    pub files: usize,
+    /// Since when this server answers by it.
+    pub since: Timestamp,
+    /// Whether the one that is published could be had last time, and can be used.
+    pub is_usable: bool,
+    /// Failed attempts to get another one, by reason.
+    pub refusals: BTreeMap<&'static str, u64>,
 }
 
 /// What is known of a zone that is transferred from primaries.

@@ -4,6 +4,8 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod admin_client;
+#[cfg(feature = "nats")]
+pub mod bundle;
 pub mod check;
 pub mod completions;
 pub mod config_path;

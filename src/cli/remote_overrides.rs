@@ -1,7 +1,7 @@
 //! Overrides by URL or through NATS, as commands see them that work beside the server.
 
 use crate::daemon;
-use crate::load::{Loaded, OverridesError, SignedOverrides};
+use crate::load::{DocumentError, Loaded, SignedOverrides};
 use cvdns_core::health::Overrides;
 
 /// Why the overrides of their source are not those that a command goes on with, and which those
@@ -10,7 +10,7 @@ pub(in crate::cli) struct NotFetched {
     /// Where they come from.
     pub source: String,
     /// What is wrong.
-    pub error: OverridesError,
+    pub error: DocumentError,
     /// What the command goes on with, as the server would: for people.
     pub meanwhile: String,
 }
@@ -33,7 +33,7 @@ pub(in crate::cli) fn fetch(loaded: &mut Loaded) -> Result<(), NotFetched> {
             let (serial, known) = (fetched.serial, kept.serial);
             let what = format!("serial {serial} is lower than {known}, which the server has kept");
             put_behind(loaded, &kept.overrides);
-            (Some(known), OverridesError::new("serial-behind", what))
+            (Some(known), DocumentError::new("serial-behind", what))
         }
         (Ok(fetched), _) => {
             put_behind(loaded, &fetched.overrides);

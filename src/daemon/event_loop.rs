@@ -16,13 +16,13 @@ use super::pollers::{self, FeedPollers, Pollers};
 use super::reload_memory::{ReloadMemory, Shortage};
 use super::sandbox;
 use super::secondary::{Checked, Confirmed, Primaries};
-use super::server_state::ServerState;
+use super::server_state::{FetchedBundle, ServerState};
 use super::supervision::Supervision;
 use super::takeover::{Offering, Successor};
 use crate::admin::{OperatorRequest, ReloadOutcome};
-use crate::load::{self, FeedSource};
+use crate::load::{self, DocumentError, FeedSource};
 use crate::logging::{LogLevel, log_problems};
-use cvdns_core::problem::{Location, Problems};
+use cvdns_core::problem::{Location, Problems, Severity};
 use cvdns_io::signals::SignalAction;
 
 /// The longest sleep, within which a clock that was set is noticed.
@@ -107,6 +107,9 @@ impl EventLoop<'_> {
                         take_fetched_overrides(poller, fetched, state);
                     }
                 }
+                fetched = pollers::next(&mut self.pollers.bundle) => {
+                    self.take_bundle(fetched, state, follower, &mut watcher);
+                }
                 checked = self.primaries.next() => self.take_checked(checked, state),
                 () = watcher.changed() => {
                     tokio::time::sleep(BURST).await;
@@ -146,6 +149,46 @@ impl EventLoop<'_> {
             Err(Shortage { what, .. }) => state.postpone(&checked, &what),
         };
         self.primaries.settle(verdict);
+    }
+
+    /// Takes over a bundle that was fetched, if it is good and newer, and everything that its zone
+    /// files name. If anything is wrong, nothing changes.
+    fn take_bundle(
+        &mut self,
+        fetched: FetchResult,
+        state: &mut ServerState,
+        follower: &impl Follower,
+        watcher: &mut FileWatcher,
+    ) {
+        let now = Timestamp::now();
+        let offered = match state.judge_bundle(fetched, now) {
+            FetchedBundle::Settled => return,
+            FetchedBundle::Undecided => return self.refetch_bundle(),
+            FetchedBundle::Offered(offered) => offered,
+        };
+        if let Err(Shortage { what, .. }) = self.memory.check() {
+            state.refuse_bundle(&DocumentError::new("memory", what));
+            return self.refetch_bundle();
+        }
+        let mut problems = Problems::default();
+        let serial = offered.bundle.serial;
+        let mut loaded = load::with_bundle(self.config, state.loaded(), offered, &mut problems);
+        follower.adjust(&mut loaded);
+        if problems.has_errors() || !state.reload(loaded, now, &mut problems) {
+            log_problems(&problems);
+            let what = format!("bundle {serial} cannot be served: {}", first_error(&problems));
+            return state.refuse_bundle(&DocumentError::new("content", what));
+        }
+        sandbox::note_beyond(state.loaded(), self.config, &mut problems);
+        log_problems(&problems);
+        self.primaries.restart(state.loaded());
+        *watcher = watch(state);
+    }
+
+    fn refetch_bundle(&self) {
+        if let Some(poller) = &self.pollers.bundle {
+            poller.refetch();
+        }
     }
 
     /// Reads everything again. Returns whether it is in force, and what is wrong with it; if
@@ -221,6 +264,16 @@ impl EventLoop<'_> {
             restart: if done { state.waiting_for_restart() } else { Vec::new() },
             remarks: if done { state.remarks() } else { Vec::new() },
         }
+    }
+}
+
+/// The first of the errors, and how many more there are.
+fn first_error(problems: &Problems) -> String {
+    let mut errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
+    let first = errors.next().map(ToString::to_string).unwrap_or_default();
+    match errors.count() {
+        0 => first,
+        more => format!("{first}, and {more} more"),
     }
 }
 

@@ -1,5 +1,5 @@
-//! Follows feed and overrides through NATS, over one connection, and hands them on as what was
-//! fetched.
+//! Follows feed, overrides and a bundle through NATS, over one connection, and hands them on as what
+//! was fetched.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{Sender, channel};
 use tracing::{debug, error};
 
-use cvdns_nats::{Error, Following, KeyName, Update, follow};
+use cvdns_nats::{Error, KeyName, Update, follow};
 
 use super::feed_poller::{FeedPoller, FetchResult};
 use crate::load::remote::{ABSENT, FetchError, FetchFailure, Fetched, FetchedPart};
@@ -20,18 +20,24 @@ pub(super) struct Carried {
     pub feed: Option<FeedPoller>,
     /// `None` if overrides do not.
     pub overrides: Option<FeedPoller>,
+    /// `None` if no bundle is served.
+    pub bundle: Option<FeedPoller>,
 }
-
-/// The documents that are followed.
-const DOCUMENTS: [NatsDocument; 2] = [NatsDocument::Feed, NatsDocument::Overrides];
 
 /// Follows what the configuration has come through NATS.
 pub(super) fn start(loaded: &Loaded) -> Carried {
     let Some(place) = &loaded.nats else { return Carried::default() };
-    let keys: Vec<_> = DOCUMENTS.iter().filter_map(|document| document.key().ok()).collect();
+    let bundle = loaded.bundle_source().map(|source| source.document());
+    let documents = [Some(NatsDocument::Feed), Some(NatsDocument::Overrides), bundle];
+    let keys = documents.map(|document| document.and_then(|document| document.key().ok()));
     // Room for one result of each: what is told next waits until the last one was taken over.
-    let [(feed, feeds), (overrides, of_overrides)] = [channel(1), channel(1)];
-    let sinks = Sinks([feed, overrides]);
+    let (mut sinks, mut results) = (Vec::new(), Vec::new());
+    for key in &keys {
+        let (sender, receiver) = channel(1);
+        sinks.extend(key.as_ref().map(|key| (key.name.clone(), sender)));
+        results.push(key.as_ref().map(|_| receiver));
+    }
+    let (sinks, keys) = (Sinks(sinks), keys.into_iter().flatten().collect());
     let interval = loaded.config.feed.interval;
     let started = follow("cvdns-nats", place.settings.clone(), keys, interval, move |update| {
         sinks.tell(update);
@@ -39,13 +45,12 @@ pub(super) fn start(loaded: &Loaded) -> Carried {
     match started {
         Ok(following) => {
             let following = Arc::new(following);
-            let told = |results, following: Arc<Following>| {
-                FeedPoller::told(results, move || following.refetch())
+            let mut results = results.into_iter();
+            let mut next = || {
+                let (results, following) = (results.next()??, following.clone());
+                Some(FeedPoller::told(results, move || following.refetch()))
             };
-            Carried {
-                feed: Some(told(feeds, following.clone())),
-                overrides: Some(told(of_overrides, following)),
-            }
+            Carried { feed: next(), overrides: next(), bundle: next() }
         }
         Err(error) => {
             error!(
@@ -58,7 +63,7 @@ pub(super) fn start(loaded: &Loaded) -> Carried {
 }
 
 /// Where results go: those of each document.
-struct Sinks([Sender<FetchResult>; 2]);
+struct Sinks(Vec<(KeyName, Sender<FetchResult>)>);
 
 /// The pause after each document. Whoever publishes all the time keeps the server busy for a share
 /// of its time, and of what comes meanwhile only the newest is told.
@@ -87,8 +92,8 @@ impl Sinks {
 
     /// Hands a result on; without a document, to all. Nobody may be there any more.
     fn tell_of(&self, key: Option<&KeyName>, result: &FetchResult) {
-        for (document, sender) in DOCUMENTS.iter().zip(&self.0) {
-            if key.is_none_or(|key| key.as_str() == document.name()) {
+        for (name, sender) in &self.0 {
+            if key.is_none_or(|key| key == name) {
                 let _ = sender.blocking_send(result.clone());
             }
         }

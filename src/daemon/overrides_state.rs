@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tracing::info;
 
 use super::feed_poller::FetchResult;
-use super::remote_overrides::RemoteOverrides;
+use super::followed_document::FollowedDocument;
 use crate::load::remote::Fetched;
 use crate::load::{FeedSource, OverridesFile, OverridesLook, SignedOverrides};
 use crate::logging::{Changes, LogOnce, log_first, log_problems, warn_as};
@@ -21,7 +21,7 @@ use cvdns_core::problem::{Problem, Problems, Severity};
 pub(super) struct OverridesState {
     file: OverridesFile,
     /// What is known of the document that comes from elsewhere.
-    remote: RemoteOverrides,
+    remote: FollowedDocument<FeedSource, SignedOverrides>,
     /// The overrides of the file, and behind them those of that document.
     joined: Overrides,
     /// Why the file cannot be used.
@@ -168,7 +168,7 @@ impl OverridesState {
     }
 
     /// What is known of the document that comes from elsewhere.
-    pub(super) fn remote(&self) -> &RemoteOverrides {
+    pub(super) fn remote(&self) -> &FollowedDocument<FeedSource, SignedOverrides> {
         &self.remote
     }
 

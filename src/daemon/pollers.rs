@@ -1,4 +1,4 @@
-//! What is fetched, or comes through NATS: the feed of each source, and overrides.
+//! What is fetched, or comes through NATS: the feed of each source, overrides and a bundle.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -14,6 +14,8 @@ pub(super) struct Pollers {
     pub feeds: FeedPollers,
     /// `None` if the overrides do not come from a URL.
     pub overrides: Option<FeedPoller>,
+    /// `None` if no bundle is followed.
+    pub bundle: Option<FeedPoller>,
 }
 
 impl Pollers {
@@ -36,7 +38,7 @@ impl Pollers {
             Some(url) => of(url, "cvdns-overrides", MAX_OVERRIDES),
             None => None,
         };
-        Self { feeds: FeedPollers { pollers: feeds, turn: 0 }, overrides }
+        Self { feeds: FeedPollers { pollers: feeds, turn: 0 }, overrides, bundle: carried.bundle }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Everything that answers depend on. Inputs that are wrong change nothing.
 
+mod bundle;
 mod condition;
 mod database;
 mod followed;
@@ -46,6 +47,9 @@ use cvdns_core::snapshot::{LossWindow, Now, StaticData, compile};
 use cvdns_net::Listeners;
 use cvdns_net::memory::give_back;
 
+pub(super) use bundle::FetchedBundle;
+use bundle::FollowedBundle;
+
 /// The state that the server answers from, made of parts that each own theirs.
 pub(super) struct ServerState {
     /// The configuration and all files that it names, as read last.
@@ -55,6 +59,9 @@ pub(super) struct ServerState {
     feed: FeedState,
     release: ReleaseState,
     overrides: OverridesState,
+    bundle: FollowedBundle,
+    /// Since when the bundle is in force.
+    bundle_since: Option<Timestamp>,
     countries: CountriesState,
     flapping: FlapTracker,
     versions: VersionMemory,
@@ -118,6 +125,8 @@ impl ServerState {
             loaded,
             release: ReleaseState::default(),
             overrides: OverridesState::default(),
+            bundle: FollowedBundle::default(),
+            bundle_since: None,
             countries: CountriesState::default(),
             flapping: FlapTracker::default(),
             versions,
@@ -145,6 +154,7 @@ impl ServerState {
     fn start(&mut self, kept: Option<KeptFeed>, now: Timestamp) {
         reporter::log_inputs(&self.loaded, &self.publisher.static_data());
         self.log_expired();
+        self.follow_bundle(now);
         self.overrides.take_over(&self.loaded.overrides);
         self.resume_overrides();
         if self.overrides.in_force(now).next().is_some() {
@@ -262,7 +272,7 @@ impl ServerState {
             self.feed.drop_held();
         }
         let source_changed = self.loaded.feeds != loaded.feeds;
-        let directory_changed = self.replace_loaded(loaded);
+        let directory_changed = self.replace_loaded(loaded, now);
         reporter::warn_of_restart(&self.waiting_for_restart());
         let change = self.settle_all(candidates, &static_data, now);
         if self.loaded.feeds.is_empty() {
@@ -289,7 +299,7 @@ impl ServerState {
     }
 
     /// Replaces what was read. Returns whether `state` names another directory now.
-    fn replace_loaded(&mut self, loaded: Loaded) -> bool {
+    fn replace_loaded(&mut self, loaded: Loaded, now: Timestamp) -> bool {
         if self.loaded.feeds != loaded.feeds {
             self.state_directory.forget_early();
         }
@@ -307,7 +317,9 @@ impl ServerState {
                 StateDirectory::new(self.loaded.state.clone()).after_errors(errors);
             self.versions.kept(false);
             self.keep_overrides();
+            self.keep_bundle();
         }
+        self.follow_bundle(now);
         changed
     }
 

@@ -8,6 +8,7 @@ use crate::load::Loaded;
 pub(super) struct Carried {
     pub feed: Option<FeedPoller>,
     pub overrides: Option<FeedPoller>,
+    pub bundle: Option<FeedPoller>,
 }
 
 pub(super) fn start(_: &Loaded) -> Carried {

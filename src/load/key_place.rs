@@ -2,9 +2,8 @@
 //! that.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use cvdns_core::problem::table::Placed;
 use cvdns_core::problem::{Location, Problems};
 use cvdns_core::wire::name::Name;
 use cvdns_core::zone::ZoneFile;
@@ -14,6 +13,7 @@ use jiff::Timestamp;
 
 use super::dnssec::key_set_records;
 use super::key_directory::KeyDirectory;
+use super::zone_texts::NamedZone;
 use super::zones;
 
 /// Where the keys of the zones of a zone file are.
@@ -39,22 +39,18 @@ pub struct PlacedKeys {
 }
 
 impl KeyPlace {
-    /// Reads it from a zone file that a configuration names. `None` if its zones are not signed.
-    pub(super) fn read(
-        config: &Path,
-        named: &Placed<String>,
-        problems: &mut Problems,
-    ) -> Option<Self> {
-        let path = beside(config, &named.value);
-        let text = zones::text_of(&path, &named.location, problems)?;
+    /// Reads it from a zone file. `None` if its zones are not signed.
+    pub(super) fn read(named: &NamedZone<'_>, problems: &mut Problems) -> Option<Self> {
+        let path = &named.path;
+        let text = named.text(problems)?;
         let file = ZoneFile::parse(&path.display().to_string(), &text, problems)?;
         let zones = zones::origins(&file, problems).into_iter().map(|(zone, _)| zone).collect();
         let dnssec = file.dnssec?;
         Some(Self {
             pattern: file.origin.value,
             zones,
-            directory: beside(&path, &dnssec.keys.value),
-            key_set: dnssec.key_set.map(|named| beside(&path, &named.value)),
+            directory: beside(path, &dnssec.keys.value),
+            key_set: dnssec.key_set.map(|named| beside(path, &named.value)),
         })
     }
 

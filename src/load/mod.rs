@@ -4,15 +4,20 @@
 //! `overrides` read what answers are made of, `transferred` the zones of primaries, of which
 //! `zone_copies` are kept, and `dnssec` the keys by which zones are signed; `source` is where the
 //! feed comes from, which [`remote`] fetches if that is a URL; `release` reads the files of the
-//! record; `tls` reads the certificate of encrypted transports; `monitor` reads what the
+//! record; `bundles` finds out which bundle has zone files; `tls` reads the certificate of encrypted transports; `monitor` reads what the
 //! coordinator needs, and `page_place` finds out whether its pages would lie among other files.
 
 mod admin_token;
+#[cfg(feature = "nats")]
+mod bundle_draft;
+mod bundles;
 mod cookie_secrets;
 mod dnssec;
+mod document_error;
 mod feed_server;
 mod geoip;
 mod include;
+mod kept_bundle;
 mod key_directory;
 mod key_place;
 mod members;
@@ -30,6 +35,7 @@ mod publishing;
 mod release;
 pub mod remote;
 mod remote_overrides;
+mod signed_bundle;
 mod sockets;
 mod source;
 mod tls;
@@ -37,6 +43,7 @@ mod transfer_keys;
 mod transfer_zones;
 mod transferred;
 mod zone_copies;
+mod zone_texts;
 mod zones;
 
 use std::collections::BTreeSet;
@@ -46,6 +53,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use jiff::Timestamp;
 
+use cvdns_core::bundle::Bundle;
 use cvdns_core::config::{Admin, CommandLine, Config};
 use cvdns_core::fleet::Fleet;
 use cvdns_core::geo::country::Country;
@@ -55,14 +63,19 @@ use cvdns_core::snapshot::inputs::{Inputs, Settings, ZoneInput};
 use cvdns_core::wire::name::Name;
 use cvdns_transfer::Keyring;
 
+use bundles::WhichBundle;
 use transferred::ZoneFinder;
 
 pub use admin_token::read_token;
+#[cfg(feature = "nats")]
+pub use bundle_draft::{BundleDraft, bundle_draft, bundle_inputs};
 pub use cookie_secrets::CookieSecretsFile;
 pub use cvdns_core::health::{MAX_OVERRIDES, signature_path};
 pub use dnssec::SignedZone;
+pub use document_error::DocumentError;
 pub use feed_server::FeedServer;
 pub use geoip::{CountryData, DatabaseSize, MAX_DATABASE};
+pub use kept_bundle::KeptBundle;
 pub use key_directory::KeyDirectory;
 pub use key_place::{KeyPlace, PlacedKeys};
 pub use monitor::monitor;
@@ -76,11 +89,13 @@ pub use page_place::{check_page, state_directory};
 pub use publishing::{NatsPublishing, nats_publishing};
 pub use release::{DATABASE_EXTENSIONS, ReleaseFiles, read_header};
 pub use remote::TrustedRoots;
-pub use remote_overrides::{OverridesError, SignedOverrides};
+pub use remote_overrides::SignedOverrides;
+pub use signed_bundle::{BundleSource, SignedBundle};
 pub use source::{FeedSource, FeedSources, SignedFeed};
 pub use tls::{CertificateFiles, CertificateVersion, LoadedTls, Validity};
 pub use transferred::{TransferredZone, ZonePlace, first_error, parse as parse_transferred};
 pub use zone_copies::{CopyNote, MAX_COPY, ZoneCopies};
+pub use zone_texts::is_in_bundle;
 pub use zones::origins_of;
 
 /// A path as it is written in a file, and where.
@@ -93,6 +108,9 @@ pub struct Loaded {
     pub config: Config,
     /// What the command line states instead, which is part of `config` already.
     pub command_line: CommandLine,
+    /// The bundle that has some of the zones; `None` if the configuration names none, or if there
+    /// are errors.
+    pub bundle: Option<SignedBundle>,
     /// The inputs that snapshots are compiled from.
     pub inputs: Inputs,
     /// The sources of the feed.
@@ -156,29 +174,69 @@ pub fn load_stating(
     command_line: &CommandLine,
     problems: &mut Problems,
 ) -> Option<Loaded> {
-    load_after(path, command_line, None, problems)
+    let config = stated_config(path, command_line, problems)?;
+    Some(load_all(path, config, Known::nothing(command_line), problems))
 }
 
 /// Reads a configuration again, with the same command line as `before`. A country database that is
 /// the same as before is not read again.
 pub fn reload(path: &Path, before: &Loaded, problems: &mut Problems) -> Option<Loaded> {
-    load_after(path, &before.command_line, Some(before), problems)
+    let config = stated_config(path, &before.command_line, problems)?;
+    let which = before.bundle.clone().map_or(WhichBundle::Kept, WhichBundle::This);
+    Some(load_all(path, config, Known { which, ..Known::of(before) }, problems))
 }
 
-fn load_after(
+/// Reads everything that a configuration in force names again, with another bundle. The
+/// configuration itself is not read: somebody may be writing it.
+pub fn with_bundle(
+    path: &Path,
+    before: &Loaded,
+    bundle: SignedBundle,
+    problems: &mut Problems,
+) -> Loaded {
+    let which = WhichBundle::This(bundle);
+    load_all(path, before.config.clone(), Known { which, ..Known::of(before) }, problems)
+}
+
+/// The configuration, with what the command line states instead.
+fn stated_config(
     path: &Path,
     command_line: &CommandLine,
-    before: Option<&Loaded>,
     problems: &mut Problems,
-) -> Option<Loaded> {
+) -> Option<Config> {
     let mut config = config(path, problems)?;
     config.apply(command_line, problems);
+    Some(config)
+}
+
+/// What is known when everything is read.
+struct Known<'k> {
+    command_line: &'k CommandLine,
+    /// What was read before; `None` at the start.
+    before: Option<&'k Loaded>,
+    which: WhichBundle,
+}
+
+impl<'k> Known<'k> {
+    fn nothing(command_line: &'k CommandLine) -> Self {
+        Self { command_line, before: None, which: WhichBundle::Kept }
+    }
+
+    fn of(before: &'k Loaded) -> Self {
+        Self { before: Some(before), ..Self::nothing(&before.command_line) }
+    }
+}
+
+fn load_all(path: &Path, config: Config, known: Known<'_>, problems: &mut Problems) -> Loaded {
+    let Known { command_line, before, which } = known;
     let mut files = reloaded_files(path, &config);
+    let bundle = bundles::find(path, &config, which, problems);
     let state = state(path, &config);
     let known = before.map(|before| (&*before.inputs.zones, &*before.transferred));
     let copies = state.as_deref().map(ZoneCopies::of);
     let mut finder = ZoneFinder { copies, before: known, found: Vec::new() };
-    let mut zones = read_zones(path, &config, &mut files, &mut finder, problems);
+    let named = (path, &config, bundle.as_ref().map(|it| &*it.bundle));
+    let mut zones = read_zones(named, &mut files, &mut finder, problems);
     let ZoneFinder { copies, found: transferred, .. } = finder;
     let signed = dnssec::sign(&mut zones, &mut files, Timestamp::now(), problems);
     let before = before.map(|before| &before.countries);
@@ -198,9 +256,10 @@ fn load_after(
     transferred::check_keys(&transferred, &transfer_keys, problems);
     let tls = LoadedTls::of(path, &config, Timestamp::now(), problems);
     let admin_token = admin_token::token_path(path, &config, problems);
-    Some(Loaded {
+    Loaded {
         config,
         command_line: command_line.clone(),
+        bundle,
         inputs,
         feeds,
         nats,
@@ -218,10 +277,16 @@ fn load_after(
         copies,
         signed,
         files,
-    })
+    }
 }
 
 impl Loaded {
+    /// Where the bundle of zone files comes from; `None` if the configuration names none.
+    pub fn bundle_source(&self) -> Option<BundleSource> {
+        let named = self.config.bundle.as_ref()?;
+        Some(BundleSource { name: named.value.clone(), place: self.nats.clone()? })
+    }
+
     /// Takes zones that are transferred out of service, or back into it, by their age at a moment.
     /// Returns whether any changes.
     pub fn expire_zones(&mut self, now: Timestamp) -> bool {
@@ -242,17 +307,16 @@ impl Loaded {
     }
 }
 
-/// Reads all zones of a configuration.
+/// Reads all zones of a configuration and of its bundle.
 fn read_zones(
-    path: &Path,
-    config: &Config,
+    (path, config, bundle): (&Path, &Config, Option<&Bundle>),
     files: &mut BTreeSet<PathBuf>,
     finder: &mut ZoneFinder<'_>,
     problems: &mut Problems,
 ) -> Vec<ZoneInput> {
     let mut zones = Vec::new();
-    for file in zones::once_each(path, &config.zones, problems) {
-        zones.extend(zones::read(path, (zones.len(), file), files, finder, problems));
+    for named in zones::once_each(path, config, bundle, problems) {
+        zones.extend(zones::read((zones.len(), &named), files, finder, problems));
     }
     zones
 }
@@ -287,8 +351,10 @@ pub fn overrides_source(
 ) -> Option<(Option<FeedSource>, Vec<Fleet>)> {
     let config = config(path, problems)?;
     let mut files = BTreeSet::new();
-    let fleet = |zone| zones::read_fleet(path, zone, &mut files, of_fleets);
-    let fleets = config.zones.iter().filter_map(fleet).map(|(_, fleet)| fleet).collect();
+    let bundle = bundles::find(path, &config, WhichBundle::Kept, of_fleets);
+    let named = zones::once_each(path, &config, bundle.as_ref().map(|it| &*it.bundle), of_fleets);
+    let fleet = |zone| zones::read_fleet(zone, &mut files, of_fleets);
+    let fleets = named.iter().filter_map(fleet).map(|(_, fleet)| fleet).collect();
     let named = config.feed.overrides.as_ref();
     let source =
         named.and_then(|named| FeedSource::of_named(path, named, "overrides.toml", problems));
@@ -299,8 +365,9 @@ pub fn overrides_source(
 /// Returns `None` if the configuration cannot be read.
 pub fn key_places(path: &Path, problems: &mut Problems) -> Option<Vec<KeyPlace>> {
     let config = config(path, problems)?;
-    let places = config.zones.iter().filter_map(|named| KeyPlace::read(path, named, problems));
-    Some(places.collect())
+    let bundle = bundles::find(path, &config, WhichBundle::Kept, problems);
+    let named = zones::once_each(path, &config, bundle.as_ref().map(|it| &*it.bundle), problems);
+    Some(named.iter().filter_map(|zone| KeyPlace::read(zone, problems)).collect())
 }
 
 /// Reads the path of a configuration's country database, and the networks that override it.

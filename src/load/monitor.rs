@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::MAX_OVERRIDES;
+use super::bundles::{self, WhichBundle};
 use super::members::members;
 use super::page_place::{check_page, state_directory};
 use super::remote_overrides::SignedOverrides;
@@ -27,11 +28,10 @@ use cvdns_monitor::{
 pub fn monitor(path: &Path, role: Role, problems: &mut Problems) -> Option<MonitorInputs> {
     let config = config(path, problems)?;
     let mut files = BTreeSet::new();
-    let fleets: Vec<(String, Fleet)> = config
-        .zones
-        .iter()
-        .filter_map(|zone| zones::read_fleet(path, zone, &mut files, problems))
-        .collect();
+    let bundle = bundles::find(path, &config, WhichBundle::Published, problems);
+    let named = zones::once_each(path, &config, bundle.as_ref().map(|it| &*it.bundle), problems);
+    let fleets: Vec<(String, Fleet)> =
+        named.iter().filter_map(|zone| zones::read_fleet(zone, &mut files, problems)).collect();
     let page = if role == Role::Reports { None } else { page(path, &config, &files, problems) };
     let members = if role == Role::Combines { members(path, &config, problems) } else { vec![] };
     let settings = config.monitor;
@@ -186,7 +186,9 @@ fn read_answer_inputs(path: &Path, problems: &mut Problems) -> Option<AnswerInpu
     let mut files = BTreeSet::new();
     let copies = state(path, &config).as_deref().map(ZoneCopies::of);
     let mut finder = ZoneFinder { copies, before: None, found: Vec::new() };
-    let mut zones = read_zones(path, &config, &mut files, &mut finder, problems);
+    let bundle = bundles::find(path, &config, WhichBundle::Kept, problems);
+    let bundle = bundle.as_ref().map(|it| &*it.bundle);
+    let mut zones = read_zones((path, &config, bundle), &mut files, &mut finder, problems);
     // The servers have static records that are transferred; mirrors are answered without them here.
     zones.iter_mut().flat_map(|input| &mut input.zones).for_each(|zone| zone.unavailable = None);
     // Without the database, the other facts are still known.

@@ -1,6 +1,7 @@
 //! The documents that are carried through NATS.
 
 use super::MAX_OVERRIDES;
+use cvdns_core::bundle::MAX_BUNDLE_SIZE;
 use cvdns_core::health::MAX_FEED_SIZE;
 use cvdns_core::report::MAX_REPORT_SIZE;
 
@@ -13,6 +14,8 @@ pub enum NatsDocument {
     Overrides,
     /// The report of the monitor of this name, with its signature.
     Report(String),
+    /// The bundle of this name, with its signature.
+    Bundle(String),
 }
 
 /// The octets of a document, and its signature if it has one.
@@ -25,6 +28,7 @@ impl NatsDocument {
             Self::Feed => "feed",
             Self::Overrides => "overrides",
             Self::Report(_) => "report",
+            Self::Bundle(_) => "bundle",
         }
     }
 
@@ -34,6 +38,7 @@ impl NatsDocument {
             Self::Feed => MAX_FEED_SIZE,
             Self::Overrides => MAX_OVERRIDES,
             Self::Report(_) => MAX_REPORT_SIZE,
+            Self::Bundle(_) => MAX_BUNDLE_SIZE,
         }
     }
 }

@@ -106,13 +106,16 @@ impl NatsDocument {
     /// The key under which it is in the bucket.
     ///
     /// # Errors
-    /// When a monitor's name cannot be part of a key.
+    /// When the name of a monitor or of a bundle cannot be part of a key.
     pub fn key(&self) -> Result<Key, String> {
         let name = match self {
             Self::Feed | Self::Overrides => Ok(KeyName::constant(self.name())),
             Self::Report(monitor) => format!("reports.{monitor}")
                 .parse()
                 .map_err(|error| format!("the report of {monitor} has no place in NATS: {error}")),
+            Self::Bundle(name) => format!("bundles.{name}")
+                .parse()
+                .map_err(|error| format!("the bundle {name} has no place in NATS: {error}")),
         };
         Ok(Key { name: name?, limit: self.limit() })
     }

@@ -1,8 +1,9 @@
 //! Overrides that come from a web server or through NATS, signed as feeds are.
 
 use super::MAX_OVERRIDES;
+use super::document_error::DocumentError;
 use super::nats_document::NatsDocument;
-use super::remote::{FetchError, Fetched, Fetcher, TrustedRoots};
+use super::remote::{Fetched, Fetcher, TrustedRoots};
 use super::source::{COMMAND_TIMEOUTS, FeedSource};
 use cvdns_core::health::{Keys, Overrides, signature_path};
 use cvdns_core::problem::{Problem, Problems, Severity};
@@ -21,36 +22,6 @@ pub struct SignedOverrides {
     pub signature: Option<Vec<u8>>,
 }
 
-/// Why overrides cannot be taken over.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OverridesError {
-    /// The label of metrics, which never changes.
-    pub reason: &'static str,
-    /// What is wrong and what to do, for people.
-    pub what: String,
-    /// Whether there was no document to judge.
-    pub is_unread: bool,
-}
-
-impl OverridesError {
-    /// That a document was judged and refused.
-    pub fn new(reason: &'static str, what: impl Into<String>) -> Self {
-        Self { reason, what: what.into(), is_unread: false }
-    }
-
-    /// Whether the same document would be refused again. Its signature is a file of its own, and
-    /// may be replaced a moment later.
-    pub fn is_final(&self) -> bool {
-        !["signature", "unsigned"].contains(&self.reason)
-    }
-}
-
-impl From<FetchError> for OverridesError {
-    fn from(error: FetchError) -> Self {
-        Self { reason: error.reason(), what: error.to_string(), is_unread: true }
-    }
-}
-
 impl SignedOverrides {
     /// Checks the octets that came from `source`: the signature, if `keys` are asked for, and what
     /// they say.
@@ -62,23 +33,23 @@ impl SignedOverrides {
         octets: Vec<u8>,
         signature: Option<Vec<u8>>,
         keys: Option<&Keys>,
-    ) -> Result<Self, OverridesError> {
+    ) -> Result<Self, DocumentError> {
         if let Some(keys) = keys {
             keys.verify(&octets, signature.as_deref())
-                .map_err(|error| OverridesError::new(error.reason(), error.to_string()))?;
+                .map_err(|error| DocumentError::new(error.reason(), error.to_string()))?;
         }
         let text = String::from_utf8(octets)
-            .map_err(|_| OverridesError::new("syntax", "they are not UTF-8 text"))?;
+            .map_err(|_| DocumentError::new("syntax", "they are not UTF-8 text"))?;
         let mut problems = Problems::default();
         let overrides = Overrides::parse(source, &text, &mut problems);
         let mut errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
         if let Some(error) = errors.next().map(Problem::to_string) {
-            return Err(OverridesError::new("syntax", error));
+            return Err(DocumentError::new("syntax", error));
         }
         let serial = overrides.serial().ok_or_else(|| {
             let what = "they have no serial, without which anybody could bring back older ones: \
                         write `serial = 1` at the top, and a higher one with each change";
-            OverridesError::new("no-serial", what)
+            DocumentError::new("no-serial", what)
         })?;
         let signature = keys.and(signature);
         Ok(Self { serial, overrides, text, signature })
@@ -98,8 +69,8 @@ impl SignedOverrides {
         source: &FeedSource,
         roots: &TrustedRoots,
         keys: Option<&Keys>,
-    ) -> Result<Self, OverridesError> {
-        let unread = |what| OverridesError { reason: "unreadable", what, is_unread: true };
+    ) -> Result<Self, DocumentError> {
+        let unread = |what| DocumentError { reason: "unreadable", what, is_unread: true };
         let (octets, signature) = match source {
             FeedSource::File(path) => (
                 read_bytes(path, MAX_OVERRIDES as u64).map_err(unread)?,
@@ -118,7 +89,7 @@ impl SignedOverrides {
                     Fetched::New { octets, signature } => (octets, signature),
                     Fetched::NotModified => {
                         let what = "the server answered 304 unasked";
-                        return Err(OverridesError::new("protocol", what));
+                        return Err(DocumentError::new("protocol", what));
                     }
                 }
             }

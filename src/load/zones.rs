@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::transferred::ZoneFinder;
+use super::zone_texts::{Includes, NamedZone, ZoneTexts};
+use cvdns_core::bundle::Bundle;
+use cvdns_core::config::Config;
 use cvdns_core::fleet::Fleet;
 use cvdns_core::geo::country::{self, Country};
 use cvdns_core::problem::table::Placed;
@@ -15,22 +18,24 @@ use cvdns_core::wire::name::Name;
 use cvdns_core::wire::rtype;
 use cvdns_core::zone::file::{CC, RecordsSource};
 use cvdns_core::zone::{Records, ZoneFile, master};
-use cvdns_io::{IncludeFiles, beside, read_master, read_text};
+use cvdns_io::beside;
 
-/// The zone files that `config` names, each of them once. Repeated ones are noted.
-pub(super) fn once_each<'z>(
-    config: &Path,
-    named: &'z [Placed<String>],
+/// The zone files on the disk that a configuration names, each of them once, and those of its
+/// bundle. Repeated ones are noted.
+pub(super) fn once_each<'b>(
+    path: &Path,
+    config: &Config,
+    bundle: Option<&'b Bundle>,
     problems: &mut Problems,
-) -> Vec<&'z Placed<String>> {
+) -> Vec<NamedZone<'b>> {
     let mut seen: HashMap<PathBuf, &Location> = HashMap::new();
-    let mut once = Vec::with_capacity(named.len());
-    for file in named {
-        let path = beside(config, &file.value);
-        match seen.entry(path.canonicalize().unwrap_or(path)) {
+    let mut once = Vec::with_capacity(config.zones.len());
+    for file in &config.zones {
+        let named = NamedZone::on_disk(path, file);
+        match seen.entry(named.path.canonicalize().unwrap_or_else(|_| named.path.clone())) {
             Entry::Vacant(free) => {
                 free.insert(&file.location);
-                once.push(file);
+                once.push(named);
             }
             Entry::Occupied(first) => problems.error(
                 file.location.clone(),
@@ -39,60 +44,57 @@ pub(super) fn once_each<'z>(
             ),
         }
     }
+    if let Some((named, bundle)) = config.bundle.as_ref().zip(bundle) {
+        once.extend(NamedZone::of_bundle(bundle, &named.location));
+    }
     once
 }
 
-/// Reads a zone file that `config` names, and adds all files that it is made of to `files`. Returns
-/// `None` if it is not usable at all.
+/// Reads a zone file, and adds all files on the disk that it is made of to `files`. Returns `None`
+/// if it is not usable at all.
 pub(super) fn read(
-    config: &Path,
-    (number, named): (usize, &Placed<String>),
+    (number, named): (usize, &NamedZone<'_>),
     files: &mut BTreeSet<PathBuf>,
     finder: &mut ZoneFinder<'_>,
     problems: &mut Problems,
 ) -> Option<ZoneInput> {
-    let path = beside(config, &named.value);
-    let text = text_of(&path, &named.location, problems)?;
+    let NamedZone { path, texts, .. } = named;
+    let text = named.text(problems)?;
     let file = ZoneFile::parse(&path.display().to_string(), &text, problems)?;
+    check_keys(&file, *texts, problems);
     let mut found = Problems::default();
     let fleet = match &file.mirrors {
-        Some(mirrors) => {
-            let path = beside(&path, &mirrors.value);
-            let fleet = fleet(&path, &mirrors.location, &mut found).unwrap_or_default();
-            files.insert(path);
-            fleet
-        }
+        Some(mirrors) => fleet_of(named, mirrors, files, &mut found).unwrap_or_default(),
         None => Fleet::default(),
     };
     let fleet_complete = !found.has_errors();
     problems.append(found);
     let zones = match &file.records {
-        RecordsSource::File(named) => {
-            zones_of_file(&file, &beside(&path, &named.value), &named.location, files, problems)?
-        }
+        RecordsSource::File(records) => zones_of_file(&file, named, records, files, problems)?,
         RecordsSource::Primary(primaries) => {
             let origins = origins(&file, problems);
             finder.zones(number, primaries, origins, problems)
         }
     };
-    files.insert(path);
+    texts.note(path.clone(), files);
     Some(ZoneInput { file, zones, fleet: Arc::new(fleet), fleet_complete })
 }
 
-/// Reads the zones of a zone file from the master file `path`, which `location` names.
+/// Reads the zones of a zone file from the master file `records`.
 fn zones_of_file(
     file: &ZoneFile,
-    path: &Path,
-    location: &Location,
+    NamedZone { path, texts, .. }: &NamedZone<'_>,
+    records: &Placed<String>,
     files: &mut BTreeSet<PathBuf>,
     problems: &mut Problems,
 ) -> Option<Vec<ExpandedZone>> {
-    let master = noted(read_master(path), location, problems)?;
-    let mut included = IncludeFiles::default();
+    let path = texts.beside(path, records, problems)?;
+    let master = texts.master(&path, &records.location, problems)?;
+    let mut included = texts.includes();
     let mut zones = Vec::new();
     for (origin, country) in origins(file, problems) {
         let mut found = Problems::default();
-        let records = parse(path, &master, &origin, &mut included, &mut found);
+        let records = parse(&path, &master, &origin, &mut included, &mut found);
         let failed = found.has_errors();
         // All zones of a file have the same problems: the first one's are enough.
         if failed || zones.is_empty() {
@@ -105,29 +107,38 @@ fn zones_of_file(
             break;
         }
     }
-    files.extend([path.to_owned()].into_iter().chain(included.read));
+    texts.note(path, files);
+    files.extend(included.into_read());
     Some(zones)
 }
 
-/// Reads the origin and the fleet of a zone file that `config` names, and adds the files that it
-/// names to `files`. Returns `None` if it has no mirrors or is not usable.
+/// Reports keys that are to be in a bundle: they are secret, and those of each server.
+fn check_keys(file: &ZoneFile, texts: ZoneTexts<'_>, problems: &mut Problems) {
+    let (ZoneTexts::Bundle(_), Some(dnssec)) = (texts, &file.dnssec) else { return };
+    for named in [Some(&dnssec.keys), dnssec.key_set.as_ref()].into_iter().flatten() {
+        if Path::new(&named.value).is_relative() {
+            let what =
+                format!("\"{}\" is no path on the server: a bundle has no keys", named.value);
+            let help = "write an absolute path, such as \"/etc/cvdns/keys\"";
+            problems.error(named.location.clone(), what, help);
+        }
+    }
+}
+
+/// Reads the origin and the fleet of a zone file, and adds the files on the disk that it names to
+/// `files`. Returns `None` if it has no mirrors or is not usable.
 pub(super) fn read_fleet(
-    config: &Path,
-    named: &Placed<String>,
+    named: &NamedZone<'_>,
     files: &mut BTreeSet<PathBuf>,
     problems: &mut Problems,
 ) -> Option<(String, Fleet)> {
-    let path = beside(config, &named.value);
-    let text = text_of(&path, &named.location, problems)?;
+    let NamedZone { path, texts, .. } = named;
+    let text = named.text(problems)?;
     let file = ZoneFile::parse(&path.display().to_string(), &text, problems)?;
     if let RecordsSource::File(records) = &file.records {
-        files.insert(beside(&path, &records.value));
+        texts.note(beside(path, &records.value), files);
     }
-    let mirrors = file.mirrors.as_ref()?;
-    let mirrors_path = beside(&path, &mirrors.value);
-    let fleet = fleet(&mirrors_path, &mirrors.location, problems);
-    files.insert(mirrors_path);
-    let fleet = fleet?;
+    let fleet = fleet_of(named, file.mirrors.as_ref()?, files, problems)?;
     Some((file.origin.value, fleet))
 }
 
@@ -135,7 +146,7 @@ fn parse(
     path: &Path,
     octets: &[u8],
     origin: &Name,
-    included: &mut IncludeFiles,
+    included: &mut Includes<'_>,
     problems: &mut Problems,
 ) -> Records {
     let name = path.display().to_string();
@@ -170,26 +181,16 @@ pub fn origins_of(pattern: &str) -> Result<Vec<(Name, Option<Country>)>, String>
     texts.into_iter().map(name).collect()
 }
 
-fn fleet(path: &Path, location: &Location, problems: &mut Problems) -> Option<Fleet> {
-    let text = text_of(path, location, problems)?;
-    Some(Fleet::parse(&path.display().to_string(), &text, problems))
-}
-
-pub(super) fn text_of(path: &Path, location: &Location, problems: &mut Problems) -> Option<String> {
-    noted(read_text(path), location, problems)
-}
-
-/// What was read. An error is noted at the place that names the file.
-fn noted<T>(read: Result<T, String>, location: &Location, problems: &mut Problems) -> Option<T> {
-    match read {
-        Ok(read) => Some(read),
-        Err(error) => {
-            problems.error(
-                location.clone(),
-                error,
-                "check the path: it is relative to the file that names it",
-            );
-            None
-        }
-    }
+/// Reads the fleet that a zone file names.
+fn fleet_of(
+    NamedZone { path, texts, .. }: &NamedZone<'_>,
+    mirrors: &Placed<String>,
+    files: &mut BTreeSet<PathBuf>,
+    problems: &mut Problems,
+) -> Option<Fleet> {
+    let path = texts.beside(path, mirrors, problems)?;
+    let text = texts.text(&path, &mirrors.location, problems);
+    let fleet = text.map(|text| Fleet::parse(&path.display().to_string(), &text, problems));
+    texts.note(path, files);
+    fleet
 }

@@ -3,7 +3,7 @@
 use cvdns_nats::{Key, Last, Verdict};
 use jiff::Timestamp;
 
-use crate::load::{NatsDocument, SignedOverrides};
+use crate::load::{NatsDocument, SignedBundle, SignedOverrides};
 use cvdns_core::health::{Feed, Keys};
 use cvdns_core::report::Report;
 
@@ -87,6 +87,12 @@ fn serial(kind: &NatsDocument, octets: &[u8]) -> Result<(u64, Option<Timestamp>)
         NatsDocument::Report(_) => Report::parse(octets)
             .map(|report| (report.serial, None))
             .map_err(|error| error.to_string()),
+        NatsDocument::Bundle(name) => {
+            let bundle = SignedBundle::judge(name, octets.to_vec(), None, None, Timestamp::now());
+            bundle
+                .map(|signed| (signed.bundle.serial, Some(signed.bundle.generated)))
+                .map_err(|error| error.what)
+        }
     }
 }
 

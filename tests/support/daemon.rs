@@ -36,6 +36,12 @@ impl Files {
         self
     }
 
+    /// Leaves a file out.
+    pub fn without(mut self, name: &str) -> Self {
+        self.0.retain(|(known, _)| known != name);
+        self
+    }
+
     pub fn write(&self, dir: &Path, port: u16) {
         for (name, content) in &self.0 {
             let path = dir.join(name);

@@ -21,6 +21,7 @@
 //! - [`dnssec`]: keys, signatures and denial: [`ZoneSigning`](dnssec::ZoneSigning).
 //! - [`health`]: feeds, overrides, and the state of each mirror that follows from them:
 //!   [`Feed`](health::Feed), [`Health`](health::Health).
+//! - [`bundle`]: zone files for all servers of a network: [`Bundle`](bundle::Bundle).
 //! - [`report`]: what one of several monitors found: [`Report`](report::Report).
 //! - [`abuse`]: rate limits and DNS cookies: [`RateLimiter`](abuse::RateLimiter),
 //!   [`CookieSecrets`](abuse::CookieSecrets).
@@ -116,6 +117,7 @@
 
 pub mod abuse;
 pub mod answer;
+pub mod bundle;
 pub mod config;
 pub mod decision;
 pub mod dnssec;

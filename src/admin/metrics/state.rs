@@ -89,6 +89,20 @@ impl MetricsEncoder<'_, '_> {
         self.gauges("feed_source_generated_timestamp_seconds", help, generated)
     }
 
+    /// The bundle of zone files.
+    fn bundle(&mut self, condition: &ServerCondition) -> Result<(), Error> {
+        let Some(bundle) = &condition.bundle else { return Ok(()) };
+        let help = "Serial of the bundle in force";
+        self.gauge("bundle_serial", help, bundle.serial)?;
+        let help = "When the bundle in force was made";
+        self.gauge("bundle_generated_timestamp_seconds", help, bundle.generated.as_second())?;
+        let help = "0 if the bundle that is published cannot be had or used";
+        self.gauge("bundle_usable", help, i64::from(bundle.is_usable))?;
+        let refusals =
+            bundle.refusals.iter().map(|(reason, count)| ([("reason", *reason)], *count));
+        self.counters("bundle_errors", "Failed attempts to get a bundle, by reason", refusals)
+    }
+
     /// The feed.
     pub(super) fn feed(
         &mut self,
@@ -114,6 +128,7 @@ impl MetricsEncoder<'_, '_> {
             let help = "0 if the file of overrides, or what is at their URL, cannot be used";
             self.gauge("overrides_usable", help, i64::from(usable))?;
         }
+        self.bundle(condition)?;
         self.feed_sources(condition)?;
         let Some(feed) = &condition.feed else { return Ok(()) };
         let help = "1 if the coordinator does not trust what it sees and has frozen all states";

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::{Uid, User, getegid, geteuid};
 
-use crate::load::{Loaded, signature_path};
+use crate::load::{Loaded, is_in_bundle, signature_path};
 use cvdns_core::problem::{Location, Problems};
 use cvdns_core::zone::file::RecordsSource;
 use cvdns_io::beside;
@@ -152,6 +152,9 @@ fn files(config: &Path, loaded: &Loaded) -> Vec<(PathBuf, Location)> {
     let named: HashMap<PathBuf, &Location> = named.collect();
     for zone in &loaded.inputs.zones {
         let file = PathBuf::from(zone.file.whole.file_name());
+        if is_in_bundle(&file) {
+            continue;
+        }
         let records = match &zone.file.records {
             RecordsSource::File(path) => Some(path),
             RecordsSource::Primary(_) => None,

@@ -233,6 +233,33 @@ pub(super) static ALL: &[Details] = &[
     },
     #[cfg(feature = "nats")]
     Details {
+        command: "bundle",
+        examples: &[("Which zone files do servers get?", "cvdns bundle show main")],
+        see: &["cvdns-nats-set-up(1)", "cvdns.toml(5)", "cvdns-zone(5)"],
+        ..USUAL
+    },
+    #[cfg(feature = "nats")]
+    Details {
+        command: "bundle publish",
+        success: "The bundle is published, or the one that is published has the same files.",
+        failure: "A file has an error, somebody else has just published another bundle, or NATS \
+            cannot be used. Standard error says which.",
+        examples: &[("Give all servers the zones of this machine:", "cvdns bundle publish main")],
+        see: &["cvdns-nats-set-up(1)", "cvdns-check(1)", "cvdns-zone(5)", "cvdns-fleet(5)"],
+        ..USUAL
+    },
+    #[cfg(feature = "nats")]
+    Details {
+        command: "bundle show",
+        success: "There is a bundle, and the file in it.",
+        failure: "There is none, its signature is not good, or NATS cannot be used. Standard error \
+            says which.",
+        examples: &[("Print the mirrors that servers get:", "cvdns bundle show main mirrors.toml")],
+        see: &["cvdns-bundle-publish(1)"],
+        ..USUAL
+    },
+    #[cfg(feature = "nats")]
+    Details {
         command: "nats",
         examples: &[("Make the buckets of a single NATS server:", "cvdns nats set-up")],
         see: &["cvdns-feed-publish(1)", "cvdns.toml(5)"],

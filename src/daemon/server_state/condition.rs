@@ -42,6 +42,7 @@ impl ServerState {
             reloads: self.reloads,
             compiled: self.publisher.compiled(),
             compile_time: self.publisher.compile_time(),
+            bundle: self.bundle_condition(),
             transferred: self.transferred(),
             signing: self.signer.condition(self.publisher.published()),
         }));
@@ -100,7 +101,8 @@ impl ServerState {
         });
         let overrides = self.overrides.complaint(self.publisher.published());
         let database = self.countries.complaint().map(ToOwned::to_owned);
-        feeds.chain(overrides).chain(database).chain(self.zone_complaints()).collect()
+        let bundle = self.bundle_complaint();
+        feeds.chain(overrides).chain(bundle).chain(database).chain(self.zone_complaints()).collect()
     }
 
     /// The sources of the feed, and how new their feeds are.

@@ -12,6 +12,7 @@ impl ServerState {
         if self.state_directory.begin_writing() {
             self.keep_feed();
             self.keep_overrides();
+            self.keep_bundle();
             self.versions.kept(false);
             self.keep_again();
             self.take_over_versions(Timestamp::now());
@@ -47,6 +48,9 @@ impl ServerState {
         }
         if self.state_directory.lacks_overrides() {
             self.keep_overrides();
+        }
+        if self.state_directory.lacks_bundle() {
+            self.keep_bundle();
         }
         let newest = self.publisher.newest();
         self.state_directory.keep_announced(newest.dynamic_data.announced());

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::load::{FeedSource, FeedSources, OverridesError, SignedOverrides};
+use crate::load::{DocumentError, FeedSource, FeedSources, SignedOverrides};
 use cvdns_core::health::{Keys, MAX_FEED_SIZE, Overrides};
 use cvdns_core::problem::{Problems, plural};
 use cvdns_core::release::{Announced, Release, VersionHistory};
@@ -128,7 +128,7 @@ impl OverridesFile {
         self,
         source: &str,
         keys: Option<&Keys>,
-    ) -> Option<Result<SignedOverrides, OverridesError>> {
+    ) -> Option<Result<SignedOverrides, DocumentError>> {
         let signature = self.signature.map(String::into_bytes);
         let judge =
             || SignedOverrides::judge(source, self.overrides.clone().into_bytes(), signature, keys);

@@ -1,6 +1,7 @@
 //! The state directory (`state` in `[feed]`): the last good feed, what was announced, and the
 //! history of versions, kept for the next start.
 
+mod bundle;
 mod files;
 mod offline;
 mod signed;
@@ -16,7 +17,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use crate::load::{FeedSource, FeedSources, SignedOverrides, ZoneCopies};
+use crate::load::{FeedSource, FeedSources, KeptBundle, SignedOverrides, ZoneCopies};
 use crate::logging::LogOnce;
 use cvdns_core::health::{Feed, Keys};
 use cvdns_core::release::{Announced, VersionHistory};
@@ -336,6 +337,7 @@ impl StateDirectory {
 fn remove_leftovers(directory: &Path) {
     let is_left = |name: &str| {
         FILES.iter().any(|file| is_leftover(name, file))
+            || KeptBundle::is_leftover(name)
             || target_of(name).is_some_and(is_versions_file)
     };
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {

@@ -28,8 +28,7 @@ mod transfer;
 mod udp_mode;
 mod xdp;
 mod xdp_mode;
-
-use std::collections::HashSet;
+mod zones;
 
 use crate::abuse::RateLimit;
 use crate::problem::Problems;
@@ -60,6 +59,8 @@ pub use udp_mode::UdpMode;
 pub use xdp::Xdp;
 pub use xdp_mode::XdpMode;
 
+use zones::Zones;
+
 /// The server's configuration. Paths are relative to its first file, in whichever file they are
 /// written.
 #[derive(Debug, Clone)]
@@ -72,6 +73,8 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// Paths of the zone files.
     pub zones: Vec<Placed<String>>,
+    /// The bundle whose zone files are served too; `None` without any.
+    pub bundle: Option<Placed<String>>,
     /// The country database.
     pub geoip: Geoip,
     /// Where the feed comes from.
@@ -137,7 +140,7 @@ impl Config {
         let _ = root.list(&keys::INCLUDE);
         let server = Server::read(root.table(&keys::SERVER));
         let tls = Tls::read(root.table(&keys::TLS));
-        let zones = zones(&mut root);
+        let Zones { files: zones, bundle } = Zones::read(&mut root);
         let geoip = Geoip::read(root.table(&keys::GEOIP));
         let feed = Feed::read(root.table(&keys::FEED));
         let nats = Nats::read(root.table(&keys::NATS));
@@ -157,6 +160,7 @@ impl Config {
             server,
             tls,
             zones,
+            bundle,
             geoip,
             feed,
             nats,
@@ -171,25 +175,4 @@ impl Config {
             monitor,
         }
     }
-}
-
-fn zones(root: &mut Table<'_>) -> Vec<Placed<String>> {
-    let mut out: Vec<Placed<String>> = Vec::new();
-    let mut named = HashSet::new();
-    for mut table in root.tables(&keys::ZONE) {
-        let file = table.require(&keys::ZONE_FILE);
-        table.finish();
-        let Some(file) = file else { continue };
-        if named.insert(file.value.clone()) {
-            out.push(file);
-        } else {
-            let what = format!("the zone file {} is named twice", file.value);
-            root.error(file.location, what, "keep one");
-        }
-    }
-    if out.is_empty() {
-        let help = "add [[zone]] with file = \"zones/NAME.toml\"";
-        root.error(root.file(), "no zone to serve", help);
-    }
-    out
 }

@@ -1,7 +1,8 @@
 //! The keys of `cvdns.toml`, a module for each section.
 
+use crate::bundle::{self, is_bundle_name};
 use crate::schema::{
-    FileFormat, FilePath, Key, List, Optional, Required, Section, SubTable, Tables,
+    Custom, FileFormat, FilePath, Key, List, Optional, Section, Shape, SubTable, Tables, read,
 };
 
 pub mod admin;
@@ -20,6 +21,20 @@ mod share;
 pub mod tls;
 pub mod transfer;
 pub mod xdp;
+
+/// The name of a bundle.
+const BUNDLE_NAME: Custom<String> = Custom {
+    read: |value| {
+        let text = read::string(value)?;
+        if is_bundle_name(&text) {
+            Ok(text)
+        } else {
+            Err(format!("{text:?} is not {}", bundle::BUNDLE_NAME))
+        }
+    },
+    shape: || Shape::Pattern("^[0-9A-Za-z_-]{1,63}$"),
+    literal: |text| format!("{text:?}"),
+};
 
 /// `cvdns.toml`.
 pub static FILE: FileFormat = FileFormat { title: "cvdns.toml", name: "cvdns", root: &ROOT };
@@ -76,19 +91,30 @@ pub static ZONE: Key<Tables, Optional> = Key {
     default: Optional("none"),
     expected: "",
     example: "",
-    doc: "One [[zone]] section for each zone file.",
+    doc: "One [[zone]] section for each zone file, or one for a bundle of them.",
 };
 
-static ZONE_SECTION: Section = Section { doc: "", keys: &[&ZONE_FILE] };
+static ZONE_SECTION: Section = Section { doc: "", keys: &[&ZONE_FILE, &ZONE_BUNDLE] };
 
 /// `file` in `[[zone]]`.
-pub static ZONE_FILE: Key<FilePath, Required> = Key {
+pub static ZONE_FILE: Key<FilePath, Optional> = Key {
     name: "file",
     kind: FilePath,
-    default: Required,
+    default: Optional("none"),
     expected: "the zone's file, such as \"zones/clamav.net.toml\"",
     example: "\"zones/clamav.net.toml\"",
     doc: "Path of a zone file.",
+};
+
+/// `bundle` in `[[zone]]`.
+pub static ZONE_BUNDLE: Key<Custom<String>, Optional> = Key {
+    name: "bundle",
+    kind: BUNDLE_NAME,
+    default: Optional("none"),
+    expected: "the name of a bundle, such as \"main\"",
+    example: "\"main\"",
+    doc: "In place of `file`: the name of the bundle whose zone files are served. It comes through \
+        [nats] and is followed while the server runs (docs/nats.md). It needs `state` in [feed].",
 };
 
 /// `[geoip]`.

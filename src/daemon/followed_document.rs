@@ -1,17 +1,32 @@
-//! Overrides by URL: which document is in force, and why no other one is. They are judged by the
-//! rules of feeds.
+//! A signed document that comes from elsewhere: which one is in force, and why no other one is. They
+//! are judged by the rules of feeds.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use tracing::{info, warn};
 
-use crate::load::{FeedSource, OverridesError, SignedOverrides};
+use crate::load::{DocumentError, SignedOverrides};
 use crate::logging::LogOnce;
 
-/// The document in force, and what is wrong with the one at the URL.
-#[derive(Debug, Default)]
-pub(super) struct RemoteOverrides {
-    in_force: Option<(FeedSource, SignedOverrides)>,
+/// A document with a serial, whose signature is good.
+pub(super) trait SerialDocument {
+    /// What such documents are called, and the verb behind that.
+    const NAME: (&'static str, &'static str);
+
+    /// Newer ones have higher ones.
+    fn serial(&self) -> u64;
+
+    /// What was signed.
+    fn content(&self) -> &[u8];
+
+    fn signature(&self) -> Option<&[u8]>;
+}
+
+/// The document in force, and what is wrong with the one at its source.
+#[derive(Debug)]
+pub(super) struct FollowedDocument<S, D> {
+    in_force: Option<(S, D)>,
     /// Why the source's document is not in force.
     complaint: LogOnce,
     /// Whether `complaint` ends as soon as the source has its last document again: no other one
@@ -23,14 +38,26 @@ pub(super) struct RemoteOverrides {
     refusals: BTreeMap<&'static str, u64>,
 }
 
-impl RemoteOverrides {
+impl<S, D> Default for FollowedDocument<S, D> {
+    fn default() -> Self {
+        Self {
+            in_force: None,
+            complaint: LogOnce::default(),
+            is_unread: false,
+            is_unsaid: false,
+            refusals: BTreeMap::new(),
+        }
+    }
+}
+
+impl<S: PartialEq + Display, D: SerialDocument> FollowedDocument<S, D> {
     /// The document in force, if it came from this source.
-    pub(super) fn of(&self, source: &FeedSource) -> Option<&SignedOverrides> {
+    pub(super) fn of(&self, source: &S) -> Option<&D> {
         self.in_force.as_ref().filter(|(of, _)| of == source).map(|(_, document)| document)
     }
 
     /// The document in force, whatever source it came from.
-    pub(super) fn newest(&self) -> Option<&SignedOverrides> {
+    pub(super) fn newest(&self) -> Option<&D> {
         self.in_force.as_ref().map(|(_, document)| document)
     }
 
@@ -50,29 +77,24 @@ impl RemoteOverrides {
     ///
     /// # Errors
     /// When it is older than that one, or has its serial and says something else.
-    pub(super) fn is_news(
-        &self,
-        source: &FeedSource,
-        offered: &SignedOverrides,
-    ) -> Result<bool, OverridesError> {
+    pub(super) fn is_news(&self, source: &S, offered: &D) -> Result<bool, DocumentError> {
         let Some(in_force) = self.of(source) else { return Ok(true) };
-        let (serial, known) = (offered.serial, in_force.serial);
+        let (serial, known) = (offered.serial(), in_force.serial());
         if serial < known {
             let what = format!("serial {serial} is lower than {known}, the one in force");
-            return Err(OverridesError::new("serial-behind", what));
+            return Err(DocumentError::new("serial-behind", what));
         }
-        if serial == known && offered.text != in_force.text {
+        if serial == known && offered.content() != in_force.content() {
             let what = format!(
-                "serial {serial} is in force with other content: other overrides need a higher \
-                 `serial`"
+                "serial {serial} is in force with other content, which needs a higher serial"
             );
-            return Err(OverridesError::new("serial-reused", what));
+            return Err(DocumentError::new("serial-reused", what));
         }
-        Ok(serial > known || offered.signature != in_force.signature)
+        Ok(serial > known || offered.signature() != in_force.signature())
     }
 
     /// Notes that a document of this source is in force.
-    pub(super) fn adopt(&mut self, source: FeedSource, document: SignedOverrides) {
+    pub(super) fn adopt(&mut self, source: S, document: D) {
         let is_first = self.of(&source).is_none();
         self.in_force = Some((source, document));
         self.end_complaint(if is_first { "" } else { " again" });
@@ -88,7 +110,7 @@ impl RemoteOverrides {
         self.is_unread = false;
         if self.complaint.clear() {
             let source = self.in_force.as_ref().map(|(source, _)| source.to_string());
-            info!(source, "the overrides can be used{again}");
+            info!(source, "the {} can be used{again}", D::NAME.0);
         }
     }
 
@@ -101,17 +123,18 @@ impl RemoteOverrides {
 
     /// Notes, and logs once, why the source's document is not taken. `meanwhile` says what is in
     /// force.
-    pub(super) fn refuse(&mut self, source: &FeedSource, error: &OverridesError, meanwhile: &str) {
-        let OverridesError { reason, what, is_unread } = error;
+    pub(super) fn refuse(&mut self, source: &S, error: &DocumentError, meanwhile: &str) {
+        let DocumentError { reason, what, is_unread } = error;
         self.is_unread = *is_unread;
         *self.refusals.entry(reason).or_default() += 1;
         let is_unsaid = std::mem::take(&mut self.is_unsaid);
+        let (name, are) = D::NAME;
         if self.complaint.is_new(what.clone()) || is_unsaid {
             warn!(
                 source = %source,
                 reason,
                 error = what,
-                "the overrides {source} are not taken: {what}; {meanwhile}"
+                "the {name} {source} {are} not taken: {what}; {meanwhile}"
             );
         }
     }
@@ -127,9 +150,26 @@ impl RemoteOverrides {
     }
 }
 
+impl SerialDocument for SignedOverrides {
+    const NAME: (&'static str, &'static str) = ("overrides", "are");
+
+    fn serial(&self) -> u64 {
+        self.serial
+    }
+
+    fn content(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
+
+    fn signature(&self) -> Option<&[u8]> {
+        self.signature.as_deref()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::FeedSource;
 
     fn document(serial: u64, host: &str) -> SignedOverrides {
         let text = format!(
@@ -142,7 +182,7 @@ mod tests {
     fn an_older_document_is_refused_whatever_it_says() {
         let source = FeedSource::Url("https://example.org/o".to_owned());
         let other = FeedSource::Url("https://example.org/other".to_owned());
-        let mut remote = RemoteOverrides::default();
+        let mut remote = FollowedDocument::default();
         assert!(remote.is_news(&source, &document(7, "a")).unwrap());
         remote.adopt(source.clone(), document(7, "a"));
         let judged = |serial, host| {

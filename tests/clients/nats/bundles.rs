@@ -1,0 +1,220 @@
+//! Bundles of zone files, through NATS: published by one machine, served by all.
+
+use super::network::{Network, answer, command, text};
+use crate::support;
+
+use std::fs;
+
+use serde_json::Value;
+use support::client::Transport;
+use support::daemon::{Daemon, Files};
+use support::fixture::{Set, path, states, yields};
+use support::packet::Query;
+use support::rr;
+
+/// A server whose zones come as the bundle `main`. It has no zone file itself.
+fn server(network: &Network) -> Files {
+    let files = network.files("state = \"state\"", "");
+    let config = files.text("cvdns.toml").replace("file = \"clam.toml\"", "bundle = \"main\"");
+    let config = config.replace("[[zone]]\nfile = \"short.toml\"\n", "");
+    let own = ["clam.toml", "clam.zone", "short.toml", "short.zone", "mirrors.toml", "feed.json"];
+    own.iter().fold(files.with("cvdns.toml", config), |files, name| files.without(name))
+}
+
+fn publish(network: &Network) -> String {
+    network.command(&["bundle", "publish", "main"])
+}
+
+/// Replaces a text in a file of whoever publishes.
+fn edit(network: &Network, file: &str, from: &str, to: &str) {
+    let path = network.desk.path().join(file);
+    let text = fs::read_to_string(&path).expect("a file");
+    assert!(text.contains(from), "{file} has no {from}: {text}");
+    fs::write(path, text.replacen(from, to, 1)).expect("a file");
+}
+
+/// The addresses of a static name.
+fn addresses(daemon: &Daemon, name: &str) -> Set {
+    daemon
+        .client()
+        .ask(Transport::Udp4, &Query::new(name, rr::A))
+        .rdata(rr::A)
+        .into_iter()
+        .collect()
+}
+
+fn status(daemon: &Daemon) -> Value {
+    let printed = text(&command(daemon.path(), &["status", "--json"]));
+    serde_json::from_str(&printed).expect("JSON")
+}
+
+fn all_up() -> Set {
+    yields(&path("DE"), &states(&[]), false).0
+}
+
+#[test]
+fn zones_and_fleets_reach_every_server() {
+    let mut network = Network::start();
+    let told = publish(&network);
+    assert!(told.contains("main of nats://") && told.contains("published: 5 files of"), "{told}");
+    let mut servers = [server(&network), server(&network)].map(|files| Daemon::start(&files));
+    for server in &servers {
+        assert_eq!(answer(server.client()), all_up());
+        assert_eq!(addresses(server, "www.short.example").len(), 1);
+    }
+    let before = status(&servers[0]);
+    let (name, serial) = (&before["bundle"]["name"], before["bundle"]["serial"].as_u64());
+    assert!(name == "main" && before["bundle"]["usable"] == true, "{before}");
+
+    // What somebody is writing there is none of the bundle's business.
+    servers[0].write_file("cvdns.toml", "[server]\nlisten =");
+    edit(&network, "mirrors.toml", "192.0.2.11", "198.51.100.77");
+    let told = publish(&network);
+    assert!(told.contains("is published: 5 files"), "{told}");
+    let mut expected = all_up();
+    assert!(expected.remove(&[192, 0, 2, 11][..]) && expected.insert(vec![198, 51, 100, 77]));
+    for server in &servers {
+        server.until("the new fleet", || answer(server.client()) == expected);
+    }
+    let after = status(&servers[1]);
+    assert!(after["bundle"]["serial"].as_u64() > serial, "{after}");
+    let told = publish(&network);
+    assert!(told.contains("has these files already"), "{told}");
+
+    // They are kept for a start without NATS; and followed when it is back.
+    network.nats.kill();
+    servers[1].kill();
+    servers[1].start_again();
+    assert_eq!(answer(servers[1].client()), expected, "{}", servers[1].log());
+    let explained = text(&command(servers[1].path(), &["explain", "db.de.clam.example"]));
+    assert!(explained.contains("198.51.100.77"), "{explained}");
+    network.nats.start_again();
+    edit(&network, "mirrors.toml", "198.51.100.77", "192.0.2.11");
+    publish(&network);
+    for server in &servers {
+        server.until("the first fleet", || answer(server.client()) == all_up());
+    }
+}
+
+/// No signature, another key's, another name, older ones, and what cannot be served.
+#[test]
+fn other_bundles_are_refused() {
+    let network = Network::start();
+    publish(&network);
+    let daemon = Daemon::start(&server(&network));
+    assert_eq!(answer(daemon.client()), all_up());
+    let serial = status(&daemon)["bundle"]["serial"].as_u64().expect("a serial");
+    let bundle = |name: &str, serial: u64, zone: &str| {
+        format!(
+            "{{\"format\":1,\"bundle\":\"{name}\",\"serial\":{serial},\
+             \"generated\":\"2026-01-01T00:00:00Z\",\"zones\":[\"z\"],\"files\":{{\"z\":{zone:?},\
+             \"r\":\"@ SOA ns h 1 3600 900 1209600 300\\n@ NS ns\\nns A 192.0.2.1\\n\"}}}}\n"
+        )
+    };
+    let good = "format = 1\norigin = \"new.example\"\nrecords = \"r\"\n";
+    let outside = "format = 1\norigin = \"new.example\"\nrecords = \"../../etc/passwd\"\n";
+    let cases: [(&str, String, Option<&str>, &str, &str); 9] = [
+        ("unsigned", bundle("main", serial + 1, good), None, "no signature", "unsigned"),
+        ("theirs", bundle("main", serial + 1, good), Some("theirs"), "key other than", "signature"),
+        ("name", bundle("test", serial + 1, good), Some("ours"), "it is the bundle", "other-name"),
+        ("older", bundle("main", serial - 1, good), Some("ours"), "is lower than", "serial-behind"),
+        ("reused", bundle("main", serial, good), Some("ours"), "other content", "serial-reused"),
+        (
+            "cut",
+            bundle("main", serial + 1, good)[..60].to_owned(),
+            Some("ours"),
+            "cut off",
+            "syntax",
+        ),
+        ("bad", bundle("main", serial + 1, "x = 1"), Some("ours"), "bundle:main/z", "content"),
+        (
+            "outside",
+            bundle("main", serial + 2, outside),
+            Some("ours"),
+            "not in the bundle",
+            "content",
+        ),
+        (
+            "missing",
+            bundle("main", serial + 3, &good.replace("\"r\"", "\"q\"")),
+            Some("ours"),
+            "there is no bundle:main/q",
+            "content",
+        ),
+    ];
+    for (what, text, key, says, reason) in cases {
+        let before = daemon.log().len();
+        network.put("bundles.main", &text, key.map(|key| network.sign(key, &text)));
+        daemon.wait_for_log(before, &["the bundle main of nats://", "is not taken", says]);
+        assert_eq!(answer(daemon.client()), all_up(), "{what}");
+        let status = status(&daemon);
+        assert!(status["bundle"]["refused"][reason].as_u64() >= Some(1), "{what}: {status}");
+        assert!(status["bundle"]["serial"] == serial && status["bundle"]["usable"] == false);
+    }
+    let shown = text(&command(daemon.path(), &["status"]));
+    assert!(shown.contains("refused since the start: content"), "{shown}");
+    // Whoever publishes next need not be above what was refused for its content.
+    let text = bundle("main", serial + 4, good);
+    network.put("bundles.main", &text, Some(network.sign("ours", &text)));
+    daemon.until("the new zone", || {
+        addresses(&daemon, "ns.new.example") == Set::from([vec![192, 0, 2, 1]])
+    });
+    assert!(answer(daemon.client()).is_empty());
+    assert!(status(&daemon)["bundle"]["usable"] == true);
+}
+
+#[test]
+fn only_what_servers_can_serve_is_published() {
+    let network = Network::start();
+    let started = |network: &Network| {
+        let dir = tempfile::tempdir().expect("a directory");
+        server(network).write(dir.path(), support::ports::free());
+        text(&command(dir.path(), &["serve"]))
+    };
+    let told = started(&network);
+    assert!(
+        told.contains("no bundle main of nats://") && told.contains("`cvdns bundle publish main`"),
+        "{told}"
+    );
+
+    edit(&network, "clam.toml", "format = 1", "format = 7");
+    let told = publish(&network);
+    assert!(
+        told.contains("format 7 is not known") && told.contains("nothing is published"),
+        "{told}"
+    );
+    edit(&network, "clam.toml", "format = 7", "format = 1");
+    let absolute = network.desk.path().join("mirrors.toml").display().to_string();
+    edit(&network, "clam.toml", "\"mirrors.toml\"", &format!("{absolute:?}"));
+    let told = publish(&network);
+    assert!(
+        told.contains("is not in the bundle") && told.contains("nothing is published"),
+        "{told}"
+    );
+    edit(&network, "clam.toml", &format!("{absolute:?}"), "\"mirrors.toml\"");
+    edit(&network, "cvdns.toml", "secret-key", "# secret-key");
+    assert!(publish(&network).contains("has to be signed"));
+    edit(&network, "cvdns.toml", "# secret-key", "secret-key");
+    let told = network.command(&["bundle", "show", "main"]);
+    assert!(told.contains("no bundle main of nats://"), "{told}");
+    assert!(publish(&network).contains("is published"));
+    let shown = network.command(&["bundle", "show", "main"]);
+    assert!(shown.contains("clam.toml") && shown.contains("zone file"), "{shown}");
+    let mirrors = fs::read_to_string(network.desk.path().join("mirrors.toml")).expect("a file");
+    assert_eq!(network.command(&["bundle", "show", "main", "mirrors.toml"]), mirrors);
+    let told = network.command(&["bundle", "show", "main", "none.toml"]);
+    assert!(told.contains("has no file \"none.toml\""), "{told}");
+
+    let files = server(&network);
+    let wrong = |from: &str, to: &str, says: &str| {
+        let dir = tempfile::tempdir().expect("a directory");
+        let config = files.text("cvdns.toml").replace(from, to);
+        assert_ne!(config, files.text("cvdns.toml"));
+        files.clone().with("cvdns.toml", config).write(dir.path(), 0);
+        let told = text(&command(dir.path(), &["check"]));
+        assert!(told.contains(says), "{told}");
+    };
+    wrong("state = \"state\"", "", "kept nowhere");
+    wrong("bundle = \"main\"", "bundle = \"none\"", "no bundle none of nats://");
+    wrong("bundle = \"main\"", "bundle = \"a/b\"", "is not 1 to 63 letters");
+}
