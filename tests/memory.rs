@@ -41,6 +41,11 @@ fn holds(daemon: &Daemon, most: u64, what: &str) {
     }
 }
 
+/// How many descriptors it has open.
+fn descriptors(daemon: &Daemon) -> usize {
+    std::fs::read_dir(format!("/proc/{}/fd", daemon.pid())).expect("its descriptors").count()
+}
+
 fn lives_on(files: &Files, feed: impl Fn(u64) -> String, (reloads, feeds): (u64, u64), most: u64) {
     let daemon = Daemon::start(&files.clone().with("feed.json", feed(1)));
     holds(&daemon, most, "at the start");
@@ -89,9 +94,8 @@ fn the_example_stays_small() {
 /// As many connections as clients with a limit of 1,024 descriptors can have.
 const WAVE: usize = 900;
 
-/// MiB that so many connections may hold, together with those of the wave before that the server
-/// has not closed yet. It was 4 to 9; the C library takes more or less for the same, depending on
-/// which threads serve them.
+/// MiB that so many connections may hold. It was 4 to 9; the C library takes more or less for the
+/// same, depending on which threads serve them.
 const HELD: u64 = 16;
 
 /// MiB that connections may leave behind.
@@ -114,7 +118,7 @@ fn connections_leave_nothing_behind() {
     let (files, feed) = example();
     let daemon = Daemon::start(&for_one_client(files).with("feed.json", feed(1)));
     let framed = framed_query();
-    let before = resident(&daemon);
+    let (before, open) = (resident(&daemon), descriptors(&daemon));
     let connect = || daemon.client().tcp(Ipv4Addr::LOCALHOST.into());
     for wave in 0..5 {
         let mut connections: Vec<TcpStream> = (0..WAVE).map(|_| connect()).collect();
@@ -126,6 +130,8 @@ fn connections_leave_nothing_behind() {
         }
         let held = resident(&daemon);
         assert!(held <= before + HELD, "wave {wave}: {held} MiB, {before} before");
+        drop(connections);
+        daemon.until("the end of the wave", || descriptors(&daemon) <= open);
     }
     // Peers that read nothing of much that they asked: as much as the kernel does not take is kept
     // for each.

@@ -448,7 +448,7 @@ impl ServerState {
         self.publish(static_data, now);
     }
 
-    /// Compiles a snapshot of this moment, logs what it changes, and puts it in force.
+    /// Compiles a snapshot of this moment, puts it in force, and then logs what it changes.
     fn publish(&mut self, static_data: Arc<StaticData>, now: Timestamp) {
         self.release.update(self.feed.feed());
         let offered = self.release.offered().map(|offered| offered.release.core());
@@ -457,12 +457,13 @@ impl ServerState {
         let mut compiled = self.publisher.compile(static_data, &self.moment(now), self.feed.held());
         self.follow_transfers(&mut compiled.snapshot, now);
         self.sign(&mut compiled.snapshot, now);
+        let before = self.publisher.newest();
+        self.publisher.publish(compiled, now);
+        let newest = self.publisher.newest();
         self.overrides.log(now);
         self.flapping.log(now);
-        self.reporter.log_changes(&self.publisher.newest(), &compiled.snapshot);
-        self.publisher.publish(compiled, now);
+        self.reporter.log_changes(&before, &newest);
         self.announce_versions();
-        let newest = self.publisher.newest();
         self.state_directory.keep_announced(newest.dynamic_data.announced());
         self.keep_history();
         self.keep_transfers();

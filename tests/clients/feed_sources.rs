@@ -68,6 +68,8 @@ fn the_newest_feed_of_a_file_and_a_web_server_is_in_force() {
     daemon.wait_for_log(0, &[&format!("the feed {url} is not taken")]);
     daemon.write_feed(&feed_without(1_003, "de1.example"));
     until_without(&daemon, "de1.example");
+    // It is answered a moment before it is kept, and kept before it is said.
+    daemon.wait_for_log(0, &["feed 1003 of "]);
     // What was in force is found again at a start, whichever source it came from.
     std::fs::remove_file(daemon.path().join("feed.json")).expect("removed");
     daemon.kill();

@@ -14,12 +14,12 @@ mod asking;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod browser;
+mod debian;
 mod feed_cli;
 mod feed_sources;
 mod feed_url;
 mod monitor;
 mod nats;
 mod overrides_url;
-mod package;
-mod pages;
 mod updates;

@@ -21,6 +21,7 @@ mod support;
 #[path = "../../fuzz/src/lib.rs"]
 mod targets;
 
+mod a_month;
 mod amplification;
 mod announcing;
 mod attacks;
@@ -31,7 +32,6 @@ mod example;
 mod explain;
 mod home_first;
 mod live;
-mod month;
 mod nested_zones;
 mod network_2006;
 mod not_for;

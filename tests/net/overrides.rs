@@ -38,6 +38,12 @@ fn in_force(port: u16) -> f64 {
     http::samples(&page)["cvdns_overrides_in_force"]
 }
 
+/// Waits until so many are shown: they are said a moment before.
+#[track_caller]
+fn until_in_force(daemon: &Daemon, port: u16, count: f64) {
+    daemon.until(&format!("{count} in force"), || (in_force(port) - count).abs() < 0.5);
+}
+
 /// Whole replies over every transport: the country's mirrors as if the feed said this of them.
 #[track_caller]
 fn answered(daemon: &Daemon, country: &str, as_if: &States) {
@@ -81,7 +87,7 @@ fn formats_an_override_beats_the_feed_and_ends_by_itself() {
     let (files, port) = files(&feed);
     let daemon = Daemon::start(&files);
     answered(&daemon, "DE", &feed);
-    assert!(in_force(port) < 0.5);
+    until_in_force(&daemon, port, 0.0);
 
     // A glob, in any case and with a final dot; of two on one host the first holds. Up, it brings a
     // mirror back. Time for all that is asked before it is over.
@@ -93,7 +99,7 @@ fn formats_an_override_beats_the_feed_and_ends_by_itself() {
         format!("override in force: de2.* drained (disk swap, until {until})").to_lowercase();
     next(&daemon, &overrides, &[&in_force_line, "override in force: de1.example up (disk swap)"]);
     answered(&daemon, "DE", &states(&[("de2.example", "drained")]));
-    assert!((in_force(port) - 3.0).abs() < 0.5);
+    until_in_force(&daemon, port, 3.0);
     assert!(now() < until.as_second(), "the machine is too slow for this test");
 
     // Nobody touches a file: its time is over.
@@ -101,14 +107,14 @@ fn formats_an_override_beats_the_feed_and_ends_by_itself() {
     daemon.wait_for_log(before, &["override ended: de2.* drained (disk swap, until "]);
     assert!(now() >= until.as_second());
     answered(&daemon, "DE", &States::new());
-    assert!((in_force(port) - 2.0).abs() < 0.5);
+    until_in_force(&daemon, port, 2.0);
 
     // Without the file there are none.
     let before = daemon.log().len();
     std::fs::remove_file(daemon.path().join("overrides.toml")).expect("the overrides removed");
     daemon.wait_for_log(before, &["override ended: de1.example up (disk swap)"]);
     answered(&daemon, "DE", &feed);
-    assert!(in_force(port) < 0.5);
+    until_in_force(&daemon, port, 0.0);
     assert_eq!(daemon.log().matches("override in force").count(), 3, "{}", daemon.log());
 }
 
@@ -137,7 +143,7 @@ fn formats_bad_overrides_change_nothing() {
     std::thread::sleep(Duration::from_millis(2500));
     assert_eq!(daemon.log().matches("are not taken").count(), 1, "{}", daemon.log());
     answered(&daemon, "DE", &down);
-    assert!((in_force(port) - 1.0).abs() < 0.5);
+    until_in_force(&daemon, port, 1.0);
 
     // What kind of bad it is makes no difference.
     let before = daemon.log().len();
@@ -203,7 +209,7 @@ fn formats_bad_overrides_are_errors_of_the_configuration() {
         daemon.wait_for_log(before, &["reloaded "]);
         answered(&daemon, "DE", &as_if);
     }
-    assert!(in_force(port) < 0.5);
+    until_in_force(&daemon, port, 0.0);
 
     let dir = tempfile::tempdir().expect("a directory");
     files.with("overrides.toml", "[[overide]]").write(dir.path(), ports::free());

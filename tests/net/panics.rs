@@ -9,7 +9,6 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::time::Duration;
 
 use cvdns_net::{Endpoint, MakeResponder, Responder, TcpLimits, Transport, UdpMode};
 use echo::{Echo, Gate, TestServer, answer, assert_udp_echo, query, receive, udp_client};
@@ -115,7 +114,7 @@ fn in_a_process_that_panics() {
     }
     // The process ends while this waits, if only at the refresh that comes when nothing is asked: a
     // query that comes together with the one before it is answered first.
-    std::thread::sleep(Duration::from_secs(20));
+    std::thread::sleep(echo::PATIENCE);
 }
 
 /// Holds back the first query of a batch, and panics when it reads a batch in which a query asks

@@ -7,6 +7,9 @@ const FLAGS = [
   '--disable-background-networking', '--disable-component-update', '--disable-sync',
 ];
 
+/** Longest wait for anything that must come, in milliseconds: a busy machine takes its time. */
+const PATIENCE = 120_000;
+
 /** Debian's Chromium, with a profile of its own that goes with it. */
 export function launch() {
   return chromium.launch({
@@ -22,6 +25,7 @@ export function launch() {
 export async function open(browser, base, fault, options = {}) {
   const { scripts = true, statuses = [200], ...rest } = options;
   const context = await browser.newContext({ javaScriptEnabled: scripts, ...rest });
+  context.setDefaultTimeout(PATIENCE);
   const page = await context.newPage();
   page.watching = true;
   const tell = (what) => page.watching && fault(`${page.url()}: ${what}`);
@@ -70,7 +74,7 @@ export async function policy(page, fault) {
     await fetch('network.json').catch(() => undefined);
     // Reports of violations are tasks of their own.
     const all = () => directives.every((directive) => globalThis.blocked.includes(directive));
-    for (let turns = 0; turns < 500 && !all(); turns += 1) {
+    for (let turns = 0; turns < 6000 && !all(); turns += 1) {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     return { blocked: globalThis.blocked, hacked: globalThis.hacked };

@@ -33,7 +33,7 @@ export async function tabTo(page, what, wanted, fault) {
     await page.keyboard.press('Tab');
     let at = await focused(page);
     // The page scrolls there with its next frame.
-    for (let frames = 0; frames < 20 && at && (!at.seen || at.covered); frames += 1) {
+    for (let frames = 0; frames < 800 && at && (!at.seen || at.covered); frames += 1) {
       await new Promise((resolve) => setTimeout(resolve, 25));
       at = await focused(page);
     }

@@ -6,6 +6,7 @@
 // its pages are served from below a path, as a web server would. A real server follows the feed and
 // answers its operator. Whatever is found is told at the end; the exit status is 1 then.
 
+import crypto from 'node:crypto';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import net from 'node:net';
@@ -21,13 +22,30 @@ import { fleet, rounds } from './scene/fleet.mjs';
 import { Mirrors } from './scene/mirrors.mjs';
 import { visitor } from './visitor.mjs';
 
-/** Ports that nobody has: `count` of them, all different. */
+/**
+ * Ports that nobody has: `count` of them, all different. They lie below those of clients, so that
+ * no connection of a test beside takes one before it is listened on, and above those of the other
+ * tests (tests/support/ports.rs).
+ */
 async function freePorts(count) {
-  const servers = Array.from({ length: count }, () => net.createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => server.address().port);
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
+  const [first, all] = [32_000, 768];
+  const ports = [];
+  for (let next = crypto.randomInt(all); ports.length < count; next += 1) {
+    const port = first + next % all;
+    if (await isFree(port)) ports.push(port);
+  }
   return ports;
+}
+
+async function isFree(port) {
+  const server = net.createServer().listen(port, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+  } catch {
+    return false;
+  }
+  await once(server.close(), 'close');
+  return true;
 }
 
 async function main() {

@@ -38,3 +38,9 @@ pub mod tools;
 /// Longest wait for anything that must come. Nothing is asserted about time: this only keeps a
 /// broken test from hanging, and is long enough for a machine that has much else to do.
 pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// The half hour of now. With the next one the record has another stamp, and so its zone another
+/// serial, though nobody changes anything.
+pub fn half_hour() -> i64 {
+    jiff::Timestamp::now().as_second() / 1800
+}

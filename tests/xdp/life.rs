@@ -5,9 +5,8 @@ use crate::support::client::{Client, Transport, UDP, receive};
 use crate::support::daemon::{Daemon, Files};
 use crate::support::lab::{CLIENTS_CARD, SERVER, at_clients, at_server, by_sockets};
 use crate::support::packet::Query;
-use crate::support::{fixture, place, rr, tools};
+use crate::support::{PATIENCE, fixture, place, rr, tools};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
-use std::time::Duration;
 
 /// The fixture's files with these lines under `[server]`.
 fn files(lines: &str) -> Files {
@@ -70,8 +69,8 @@ fn a_server_leaves_nothing_at_the_card() {
 fn ask_until(server: Client, stop: &AtomicBool, asked: &AtomicU32) {
     let sockets: Vec<_> = UDP.map(|transport| server.udp(transport.ip())).into();
     for socket in &sockets {
-        // Long enough for a machine that has much else to do; a lost query fails.
-        socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        // A lost query fails.
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
     }
     let message = Query::new("www.clam.example", rr::A).build();
     while !stop.load(Relaxed) {

@@ -58,7 +58,14 @@ impl Transport for UnixTransport {
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         self.stream.set_read_timeout(limit(&timeout))?;
         let input = self.buffers.input_append_buf();
-        let amount = self.stream.read(input).map_err(|error| in_time(error, &timeout))?;
+        let amount = loop {
+            match self.stream.read(input) {
+                // A process that was stopped goes on: a read with a timeout is interrupted by that
+                // although nobody handles a signal (signal(7)).
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                read => break read.map_err(|error| in_time(error, &timeout))?,
+            }
+        };
         self.buffers.input_appended(amount);
         Ok(amount > 0)
     }

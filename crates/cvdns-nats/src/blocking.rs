@@ -57,7 +57,8 @@ impl Blocking {
     }
 
     /// Does something over the connection. Failures that pass are tried again, over a new
-    /// connection, for as long as an undertaking may take.
+    /// connection, for as long as an undertaking may take. An attempt that the end of this time
+    /// cuts off says less of why it fails than the one before it.
     pub(crate) fn perform<T>(
         &mut self,
         work: impl AsyncFnMut(&Connection, Duration) -> Result<T, Error>,
@@ -74,7 +75,7 @@ impl Blocking {
         let Self { settings, open, runtime, .. } = self;
         let Some(runtime) = runtime else { return Err(no_runtime()) };
         runtime.block_on(async {
-            let mut backoff = Backoff::default();
+            let (mut backoff, mut before) = (Backoff::default(), None);
             loop {
                 let left = deadline.saturating_duration_since(Instant::now());
                 let done = attempt(settings, open, left, &mut work).await;
@@ -82,10 +83,13 @@ impl Blocking {
                 if matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::Timeout) {
                     *open = None;
                 }
+                let is_cut_off = error.kind() == ErrorKind::Timeout && left < REQUEST_TIMEOUT;
+                let error = before.take().filter(|_| is_cut_off).unwrap_or(error);
                 let delay = backoff.delay();
                 if !error.is_passing() || Instant::now() + delay >= deadline {
                     return Err(error);
                 }
+                before = Some(error);
                 tokio::time::sleep(delay).await;
             }
         })

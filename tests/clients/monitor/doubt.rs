@@ -149,7 +149,8 @@ fn witnesses_tell_a_coordinator_from_a_mirror() {
     until("it thaws, and believes what it finds", dir, || {
         frozen(dir).is_none() && count(dir, "down") == 2
     });
-    assert!(log().contains(&format!("the witness {address} answers again")), "{}", log());
+    let words = format!("the witness {address} answers again");
+    until("it says so", dir, || log().contains(&words));
 }
 
 /// Rule: "witnesses that are mirrors".

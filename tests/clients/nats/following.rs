@@ -38,6 +38,8 @@ fn formats_the_feed_comes_through_nats_and_the_url_takes_over() {
     let status = text(&command(daemon.path(), &["status"]));
     assert!(status.contains("NOT USABLE NOW"), "{status}");
 
+    // It is answered a moment before it is kept, and kept before it is said.
+    daemon.wait_for_log(0, &["feed 1003 of "]);
     // It goes on with what it kept, whichever source that came from, while both are away.
     drop(nginx);
     daemon.kill();

@@ -143,8 +143,11 @@ fn take_turns(turns: usize) {
         until_without(&server, host);
     };
     publish(&coordinators);
-    let holder = coordinators.iter().position(|one| one.log().contains("from now on"));
-    let mut holder = holder.expect("one of them publishes");
+    let mut holder = 0;
+    server.until("one of them says that it publishes", || {
+        let says = |one: &Coordinator| one.log().contains("from now on");
+        coordinators.iter().position(says).inspect(|number| holder = *number).is_some()
+    });
     coordinators[1 - holder].until_logged("this host stands by");
     for _ in 0..turns {
         publish(&coordinators);

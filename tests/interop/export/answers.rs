@@ -11,8 +11,8 @@ use crate::support::client::{Client, Transport};
 use crate::support::daemon::{Daemon, Files};
 use crate::support::packet::{AA, Query, TC};
 use crate::support::reply::{Record, Reply, sets};
-use crate::support::rr;
 use crate::support::tools::{Peer, output};
+use crate::support::{half_hour, rr};
 
 pub(crate) const TYPES: [u16; 7] = [rr::A, rr::AAAA, rr::TXT, rr::NS, rr::SOA, rr::MX, rr::CNAME];
 
@@ -135,10 +135,6 @@ fn compare(ours: &Daemon, peers: &[(&str, Peer)], more: &[&str]) {
         wrong.len(),
         wrong[..wrong.len().min(10)].join("\n")
     );
-}
-
-fn half_hour() -> i64 {
-    jiff::Timestamp::now().as_second() / 1800
 }
 
 /// Exports and compares, before and after a feed changes; once more if a stamp came between.

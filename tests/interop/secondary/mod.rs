@@ -48,6 +48,13 @@ fn until_served(daemon: &Daemon, serial: u32) {
     });
 }
 
+/// Waits until the status has this version: it is answered a moment before.
+fn until_told(daemon: &Daemon, admin: u16, serial: u32) {
+    daemon.until(&format!("serial {serial} in the status"), || {
+        zone_status(admin)["serial"] == serial
+    });
+}
+
 /// What the status says of the zone.
 fn zone_status(admin: u16) -> serde_json::Value {
     let (code, body) = http::get(admin, "/api/v1/status");

@@ -1,7 +1,7 @@
 //! Keys that are wrong, and signatures that somebody has changed on the way.
 
 use super::servers::{Hidden, KEY, Kind, key};
-use super::{ORIGIN, ask, files, until_served, zone, zone_status};
+use super::{ORIGIN, ask, files, until_served, until_told, zone, zone_status};
 use crate::support::client::framed;
 use crate::support::daemon::Daemon;
 use crate::support::{ports, rr};
@@ -181,6 +181,7 @@ fn answers_that_were_changed_on_the_way_are_refused() {
     serial += 1;
     hidden.change(&zone(serial, &lines));
     until_served(&daemon, serial);
+    until_told(&daemon, admin, serial);
     assert_eq!(zone_status(admin)["complaint"], serde_json::Value::Null);
 }
 

@@ -1,7 +1,7 @@
 //! First transfers, changes, and what is left when either side is killed.
 
 use super::servers::{BOTH, Hidden, KEY, Kind, compiled, key};
-use super::{ORIGIN, ask, files, until_served, zone, zone_status};
+use super::{ORIGIN, ask, files, until_served, until_told, zone, zone_status};
 use crate::support::daemon::Daemon;
 use crate::support::{ports, rr};
 use std::fmt::Write as _;
@@ -53,6 +53,7 @@ fn every_change_arrives_by_differences() {
             until_served(&daemon, serial);
             must_be(&daemon, &text, &format!("{kind:?}: serial {serial}"));
         }
+        until_told(&daemon, admin, 12);
         let told = zone_status(admin);
         assert_eq!(told["transfers"]["axfr"], 1, "{kind:?}: {told}");
         assert_eq!(told["transfers"]["ixfr"], 11, "{kind:?}: {told}");

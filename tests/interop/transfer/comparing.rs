@@ -8,6 +8,7 @@ use crate::export::answers::{Outcome, TYPES, gathered};
 use crate::export::exporting::export;
 use crate::export::servers::named;
 use crate::support::daemon::Daemon;
+use crate::support::half_hour;
 use crate::support::packet::Query;
 
 /// A network that the country database of the fixture does not know.
@@ -33,7 +34,6 @@ fn names(daemon: &Daemon, secondary: &Secondary, zone: &str) -> Vec<String> {
 /// does the server for clients that the country database does not know. Of all names, every so many
 /// are asked.
 pub(super) fn compare(daemon: &Daemon, secondaries: &[Secondary], every: usize) {
-    let half_hour = || jiff::Timestamp::now().as_second() / 1800;
     loop {
         let begun = half_hour();
         let (asked, wrong) = differences(daemon, secondaries, every);

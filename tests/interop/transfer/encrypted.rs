@@ -3,7 +3,9 @@
 
 use super::asking::key;
 use super::following::change;
-use super::secondaries::{AXFR, IXFR, Program, SECRET, Secondary, serial, signed, transferred};
+use super::secondaries::{
+    AXFR, IXFR, Program, SECRET, Secondary, served_serial, signed, transferred,
+};
 use super::{CATALOG, ZONES, files};
 use crate::encrypted::with_tls;
 use crate::support::daemon::Daemon;
@@ -102,7 +104,7 @@ fn bind_and_nsd_follow_every_change_over_tls() {
     assert!(server.received("tls") > 10, "over TLS");
     assert_eq!(server.received("tcp"), plain, "over TCP");
     for zone in ZONES {
-        let newest = serial(server.daemon.port(), zone).expect("a serial");
+        let newest = served_serial(server.daemon.port(), zone);
         let expected = transferred(server.daemon.port(), zone, Some(Program::Named));
         for secondary in &secondaries {
             secondary.must_reach(zone, newest);

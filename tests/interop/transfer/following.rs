@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::comparing::compare;
-use super::secondaries::{serial, transferred};
+use super::secondaries::{served_serial, transferred};
 use super::{ZONES, all_must_follow, scene};
 use crate::support::daemon::Daemon;
 use crate::support::fixture::{self, States, feed, states};
@@ -14,13 +14,13 @@ const CHANGES: u64 = 200;
 /// Writes a feed that takes one mirror out or back in, and returns the serial that the server then
 /// answers.
 pub(super) fn change(daemon: &Daemon, number: u64) -> u32 {
-    let before = serial(daemon.port(), fixture::ORIGIN).expect("a serial");
+    let before = served_serial(daemon.port(), fixture::ORIGIN);
     let out = states(&[("de1.example", "down")]);
     let states = if number.is_multiple_of(2) { States::new() } else { out };
     daemon.write_feed(&feed(1_000 + number, &states));
     let mut now = before;
     daemon.until("another serial", || {
-        now = serial(daemon.port(), fixture::ORIGIN).expect("a serial");
+        now = served_serial(daemon.port(), fixture::ORIGIN);
         now != before
     });
     now

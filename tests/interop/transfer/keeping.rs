@@ -4,10 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::following::change;
-use super::secondaries::{CATALOG, Program, serial, transferred};
+use super::secondaries::{CATALOG, Program, served_serial, transferred};
 use super::{files, status};
 use crate::support::daemon::{Daemon, Files};
-use crate::support::{fixture, ports};
+use crate::support::{fixture, half_hour, ports};
 
 /// A server with a secondary that does not run, and its admin port.
 fn files_with_admin() -> (Files, u16) {
@@ -38,6 +38,7 @@ fn kept(daemon: &Daemon) -> Vec<PathBuf> {
 fn removed_and_unwritten_versions_are_kept_again() {
     let (files, _) = files_with_admin();
     let mut daemon = Daemon::start(&files);
+    let begun = half_hour();
     let first = change(&daemon, 1);
     let before = kept(&daemon);
     assert_eq!(before.len(), 3, "two zones and the catalog: {before:?}");
@@ -49,7 +50,7 @@ fn removed_and_unwritten_versions_are_kept_again() {
     }
     daemon.until("kept again", || kept(&daemon) == before);
     let again: Vec<Vec<u8>> = before.iter().map(|path| fs::read(path).expect("it")).collect();
-    assert_eq!(again, octets);
+    assert!(again == octets || half_hour() != begun);
     // A directory in the place of the file: it cannot be replaced.
     fs::remove_file(&before[1]).expect("removed");
     fs::create_dir_all(before[1].join("full")).expect("a directory");
@@ -60,7 +61,8 @@ fn removed_and_unwritten_versions_are_kept_again() {
     daemon.wait_for_log(0, &["the versions of all transferred zones are kept again"]);
     daemon.kill();
     daemon.start_again();
-    assert_eq!(serial(daemon.port(), fixture::ORIGIN), Some(second));
+    let after = served_serial(daemon.port(), fixture::ORIGIN);
+    assert!(after == second || half_hour() != begun, "{second}, then {after}");
     // A damaged file is put aside under the name of its zone.
     daemon.kill();
     fs::write(&before[1], "damaged").expect("written");

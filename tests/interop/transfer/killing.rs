@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::following::change;
-use super::secondaries::{serial, transferred};
+use super::secondaries::{served_serial, transferred};
 use super::{ZONES, all_must_follow, scene};
 use crate::support::fixture;
 
@@ -35,7 +35,7 @@ fn whoever_is_killed_finds_back() {
             daemon.kill();
             daemon.start_again();
         }
-        let after = serial(daemon.port(), fixture::ORIGIN).expect("a serial");
+        let after = served_serial(daemon.port(), fixture::ORIGIN);
         assert!(after.wrapping_sub(newest) < 1 << 31, "{after} after {newest}");
         for secondary in &secondaries {
             secondary.must_reach(fixture::ORIGIN, after);

@@ -18,7 +18,7 @@ use std::fmt::Write as _;
 
 use crate::support::daemon::{Daemon, Files};
 use crate::support::{fixture, http, ports};
-use secondaries::{CATALOG, PROGRAMS, Program, SECRET, Secondary, serial};
+use secondaries::{CATALOG, PROGRAMS, Program, SECRET, Secondary, served_serial};
 
 /// The zones of the fixture.
 const ZONES: [&str; 2] = [fixture::ORIGIN, "short.example"];
@@ -80,7 +80,7 @@ fn scene_of(
 /// Waits until all of them have the newest versions of all zones.
 fn all_must_follow(daemon: &Daemon, secondaries: &[Secondary]) {
     for zone in ZONES {
-        let newest = serial(daemon.port(), zone).expect("a serial");
+        let newest = served_serial(daemon.port(), zone);
         for secondary in secondaries {
             secondary.must_reach(zone, newest);
         }

@@ -263,10 +263,19 @@ impl Drop for Secondary {
     }
 }
 
-/// The serial that the server on this port answers for a zone.
+/// The serial that the server on this port answers for a zone; `None` where it answers none soon.
 pub(super) fn serial(port: u16, zone: &str) -> Option<u32> {
+    serial_within(Duration::from_millis(500), port, zone)
+}
+
+/// The serial of a zone that the server on this port serves. It may take its time.
+pub(super) fn served_serial(port: u16, zone: &str) -> u32 {
+    serial_within(PATIENCE, port, zone).unwrap_or_else(|| panic!("no serial of {zone}"))
+}
+
+fn serial_within(patience: Duration, port: u16, zone: &str) -> Option<u32> {
     let socket = Client { port }.udp([127, 0, 0, 1].into());
-    socket.set_read_timeout(Some(Duration::from_millis(500))).expect("a timeout");
+    socket.set_read_timeout(Some(patience)).expect("a timeout");
     socket.send(&Query::new(zone, rr::SOA).build()).ok()?;
     let reply = Reply::walk(&crate::support::client::receive(&socket)?).ok()?;
     let soa = reply.answer.iter().find(|record| record.rtype == rr::SOA)?;

@@ -3,11 +3,12 @@
 use std::fs;
 
 use super::following::change;
-use super::secondaries::{Program, Secondary, serial};
+use super::secondaries::{Program, Secondary, served_serial};
 use super::{all_must_follow, scene_of};
 use crate::dnssec::{Keys, with_keys};
 use crate::support::daemon::{Daemon, Files};
 use crate::support::fixture::ORIGIN;
+use crate::support::half_hour;
 use crate::support::tools::{output, tool, tool_of};
 
 /// A server that transfers its zone with signatures, its secondaries, and the trust anchor.
@@ -70,7 +71,6 @@ fn secondaries_have_zones_that_verify() {
         for secondary in &secondaries {
             must_verify(&zone_of(secondary), &anchor, keys);
         }
-        let half_hour = || jiff::Timestamp::now().as_second() / 1800;
         let (begun, own) = (half_hour(), soa(daemon.port()));
         assert!(own.contains("RRSIG"), "{own}");
         for secondary in &secondaries {
@@ -99,10 +99,9 @@ fn secondaries_have_zones_that_verify() {
 fn a_restart_makes_no_other_version() {
     let (mut daemon, secondaries, _) = signed_scene(Keys::Single("ED25519"));
     all_must_follow(&daemon, &secondaries);
-    let half_hour = || jiff::Timestamp::now().as_second() / 1800;
-    let (begun, before) = (half_hour(), serial(daemon.port(), ORIGIN));
+    let (begun, before) = (half_hour(), served_serial(daemon.port(), ORIGIN));
     daemon.kill();
     daemon.start_again();
-    let after = serial(daemon.port(), ORIGIN);
+    let after = served_serial(daemon.port(), ORIGIN);
     assert!(after == before || half_hour() != begun, "{before:?}, then {after:?}");
 }

@@ -239,6 +239,9 @@ while at < len(data):
 print(count)
 ";
 
+/// Of how many messages dnspython reads one. It is prime, as types of queries take turns.
+const PART: usize = 5;
+
 /// How many messages dnspython reads; all, or the test fails.
 fn dnspython(messages: &[u8]) -> usize {
     let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python/bin/python");
@@ -260,12 +263,15 @@ fn rfc1035_4_1_4_a_thousand_small_zones_are_read_by_three_decoders() {
     let (mut messages, mut count) = (Vec::new(), 0);
     ask_zones(1_000, 13, |answer| {
         Reply::parse(answer);
-        messages.extend(u16::try_from(answer.len()).unwrap().to_be_bytes());
-        messages.extend(answer);
+        // dnspython takes a millisecond for each.
+        if count % PART == 0 {
+            messages.extend(u16::try_from(answer.len()).unwrap().to_be_bytes());
+            messages.extend(answer);
+        }
         count += 1;
     });
     assert!(count > 40_000, "{count}");
-    assert_eq!(dnspython(&messages), count);
+    assert_eq!(dnspython(&messages), count.div_ceil(PART));
 }
 
 /// Twelve thousand more, by this test's decoder alone.

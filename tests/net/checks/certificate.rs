@@ -84,7 +84,9 @@ fn a_renewed_certificate_is_taken_over_and_a_bad_one_is_not() {
     let before = daemon.log().len();
     daemon.write_file("tls/k.pem", &renewed);
     daemon.sighup();
-    daemon.wait_for_log(before, &["the certificate can be used again", "reloaded "]);
+    // Whether the watch has seen the other key meanwhile, and so says that this one can be used
+    // again, depends on who is faster.
+    daemon.wait_for_log(before, &["reloaded "]);
 }
 
 /// A server that is started as root can read a key that its account cannot read again: the check

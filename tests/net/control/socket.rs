@@ -1,14 +1,16 @@
 //! The Unix socket of the admin listener (unix(7)).
 
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use super::{Controlled, files};
 use crate::support::daemon::Daemon;
 use crate::support::http::{self, To};
-use crate::support::{ports, tools};
+use crate::support::{PATIENCE, ports, tools};
 
 /// Owner and group may use it, whatever the umask; it goes when the server stops.
 #[test]
@@ -97,6 +99,46 @@ fn a_program_that_accepts_nothing_is_not_replaced() {
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{error}");
     assert!(error.contains(&format!("process {} (", std::process::id())), "{error}");
+}
+
+/// A command that is stopped while it waits for its answer (Ctrl-Z), and goes on, gets it.
+#[test]
+fn a_command_that_was_stopped_goes_on() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (files, _) = files("");
+    files.write(dir.path(), ports::free());
+    std::fs::create_dir(dir.path().join("run")).expect("a directory");
+    let listener = UnixListener::bind(dir.path().join("run/admin.sock")).expect("a listener");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cvdns"));
+    let command = command.arg("reload").current_dir(dir.path()).stderr(Stdio::piped());
+    let child = command.spawn().expect("it runs");
+    // The first connection only shows that somebody listens.
+    drop(listener.accept().expect("a connection"));
+    let (mut stream, _) = listener.accept().expect("another one");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut octet = [0];
+        stream.read_exact(&mut octet).expect("a request");
+        head.push(octet[0]);
+    }
+    let deadline = Instant::now() + PATIENCE;
+    let until_it_is = |state: &str| {
+        let stat = || std::fs::read_to_string(format!("/proc/{}/stat", child.id())).expect("it");
+        while !stat().rsplit(") ").next().expect("its state").starts_with(state) {
+            assert!(Instant::now() < deadline, "{}", stat());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    };
+    for (signal, before, after) in [("STOP", "S", "T"), ("CONT", "T", "S")] {
+        until_it_is(before);
+        tools::signal(child.id(), signal);
+        until_it_is(after);
+    }
+    stream.write_all(b"HTTP/1.1 409 x\r\nContent-Length: 2\r\n\r\n{}").expect("answered");
+    let error = child.wait_with_output().expect("its end").stderr;
+    let error = String::from_utf8_lossy(&error);
+    assert!(error.contains("is not a cvdns server of this version"), "{error}");
 }
 
 /// Whoever fills all seats over TCP takes none of those who come over the socket.

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -31,15 +31,18 @@ fn encrypted_connections_take_no_seats_of_tcp() {
     }
 }
 
-/// How long the flood lasts.
-const FLOOD: Duration = Duration::from_secs(3);
+/// Queries beside the flood.
+const ASKED: u32 = 1_000;
+
+/// Handshakes that are begun beside them, at least.
+const BEGUN: u32 = 1_000;
 
 /// Handshakes without an end, as fast as three threads can begin them over TCP and QUIC, beside a
 /// client over UDP: at least 999 of 1,000 queries are answered.
 #[test]
 fn floods_of_handshakes_cost_no_answer_over_udp() {
     let server = Encrypted::start_with("connections = 200\n");
-    let stop = Arc::<AtomicBool>::default();
+    let (stop, begun) = (Arc::<AtomicBool>::default(), Arc::<AtomicU32>::default());
     let (hello, initials) = (hello(), initials(64));
     let quic = move |initial: &[u8], port| {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
@@ -63,32 +66,32 @@ fn floods_of_handshakes_cost_no_answer_over_udp() {
     let floods: Vec<_> = floods
         .into_iter()
         .map(|begin| {
-            let stop = stop.clone();
+            let (stop, begun) = (stop.clone(), begun.clone());
             thread::spawn(move || {
-                let mut count = 0;
-                while !stop.load(Relaxed) {
+                for count in 0.. {
+                    if stop.load(Relaxed) {
+                        return;
+                    }
                     begin(count);
-                    count += 1;
+                    begun.fetch_add(1, Relaxed);
                 }
-                count
             })
         })
         .collect();
-    let (mut asked, mut answered) = (0u32, 0u32);
+    let (mut asked, mut answered) = (0, 0);
     let socket = server.daemon.client().udp(Ipv4Addr::LOCALHOST.into());
-    socket.set_read_timeout(Some(Duration::from_secs(1))).expect("a timeout");
-    let end = Instant::now() + FLOOD;
     let message = Query::new("db.de.clam.example", rr::A).build();
-    while Instant::now() < end {
+    while asked < ASKED || begun.load(Relaxed) < BEGUN {
         socket.send(&message).expect("sent");
         asked += 1;
         answered += u32::from(crate::support::client::receive(&socket).is_some());
         thread::sleep(Duration::from_millis(1));
     }
     stop.store(true, Relaxed);
-    let begun: u32 = floods.into_iter().map(|flood| flood.join().expect("ended")).sum();
-    assert!(begun > 100 && asked > 100, "{begun} handshakes, {asked} queries");
-    assert!(asked - answered <= asked / 1000, "{answered} of {asked} beside {begun} handshakes");
+    for flood in floods {
+        flood.join().expect("ended");
+    }
+    assert!(asked - answered <= asked / 1000, "{answered} of {asked} beside {begun:?} handshakes");
     // Encrypted clients are answered again at once.
     let deadline = Instant::now() + PATIENCE;
     while tls(server.dot, &[b"dot"]).is_err() || Client::new(b"doq").connect(server.doq).is_err() {
@@ -101,30 +104,40 @@ fn floods_of_handshakes_cost_no_answer_over_udp() {
 #[test]
 fn floods_of_handshakes_leave_seats_for_those_who_end_them() {
     let server = Encrypted::start_with("connections = 32\n");
-    let stop = Arc::<AtomicBool>::default();
+    let (stop, begun) = (Arc::<AtomicBool>::default(), Arc::<AtomicU32>::default());
     let (hello, initials) = (hello(), initials(64));
     let flood = {
-        let (stop, dot, doq) = (stop.clone(), server.dot, server.doq);
+        let (stop, begun) = (stop.clone(), begun.clone());
+        let (dot, doq) = (server.dot, server.doq);
         thread::spawn(move || {
             let mut open = std::collections::VecDeque::new();
             for count in 0.. {
                 if stop.load(Relaxed) {
-                    return count;
+                    return;
                 }
-                let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
-                let _ = socket.send_to(&initials[count % 64], (Ipv4Addr::LOCALHOST, doq));
-                let stream = from(100 + (count % 50) as u8, dot);
+                // From elsewhere: a good client at the same address could have to give way.
+                let last = 100 + (count % 50) as u8;
+                let socket = UdpSocket::bind((Ipv4Addr::new(127, 0, 3, last), 0));
+                let initial = &initials[count % 64];
+                let _ = socket.expect("a socket").send_to(initial, (Ipv4Addr::LOCALHOST, doq));
+                let stream = from(last, dot);
                 let _ = (&stream).write_all(&hello);
                 open.push_back(stream);
                 if open.len() > 100 {
                     open.pop_front();
                 }
+                // All seats are taken in a third of a second. What a slow machine could not keep up
+                // with would make the good handshakes late, whoever has the seats.
+                thread::sleep(Duration::from_millis(10));
+                begun.fetch_add(1, Relaxed);
             }
-            0
         })
     };
     let soa = query("clam.example", rr::SOA).build();
-    for round in 0..20 {
+    let mut round = 0;
+    // Each of the flood begins two handshakes: all seats are taken, and more.
+    while round < 20 || begun.load(Relaxed) < 100 {
+        round += 1;
         let mut stream = tls(server.dot, &[b"dot"]).expect("a seat");
         assert!(ask_tls(&mut stream, &soa).is_some(), "TLS in round {round}");
         let client = Client::new(b"doq");
@@ -132,7 +145,7 @@ fn floods_of_handshakes_leave_seats_for_those_who_end_them() {
         assert!(client.exchange(&connection, &framed(&soa)).is_some(), "QUIC in round {round}");
     }
     stop.store(true, Relaxed);
-    assert!(flood.join().expect("ended") > 20);
+    flood.join().expect("ended");
 }
 
 /// A connection from this address of loopback.

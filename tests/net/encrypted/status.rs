@@ -28,8 +28,12 @@ fn status_shows_encrypted_transports() {
         let status: serde_json::Value = serde_json::from_str(&body).expect("JSON");
         status["encrypted"].clone()
     };
-    // The client has its answer before the server has counted the end.
-    server.daemon.until("the end over HTTPS", || shown()["transports"][2]["connections"] == 0);
+    // The client has its answer before the server has counted it, and the end.
+    server.daemon.until("all answers and the end over HTTPS", || {
+        let transports = &shown()["transports"];
+        let answered = [0, 1, 2].map(|number: usize| transports[number]["answered"].clone());
+        answered == [3, 1, 1] && transports[2]["connections"] == 0
+    });
     let shown = shown();
     for (number, (transport, port, queries, open)) in
         [("tls", server.dot, 3, 1), ("quic", server.doq, 1, 1), ("https", server.doh, 1, 0)]

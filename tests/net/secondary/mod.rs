@@ -56,6 +56,13 @@ fn until_served(daemon: &Daemon, serial: u32) {
     });
 }
 
+/// Waits until the status has this version: it is answered a moment before.
+fn until_told(daemon: &Daemon, admin: u16, serial: u32) {
+    daemon.until(&format!("serial {serial} in the status"), || {
+        zone_status(admin)["serial"] == serial
+    });
+}
+
 /// The extended error of an answer.
 fn extended_error(reply: &Reply) -> Option<u16> {
     let option = reply.option(rr::EDE)?;

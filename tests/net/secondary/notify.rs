@@ -8,6 +8,7 @@ use crate::support::packet::{AA, Opt, QR, Query};
 use crate::support::reply::Reply;
 use crate::support::{fixture, ports, rr};
 use std::net::UdpSocket;
+use std::time::Instant;
 
 const OPCODE: u16 = 4 << 11;
 const NOTAUTH: u16 = 9;
@@ -81,12 +82,15 @@ fn many_notifies_are_one_check() {
     for serial in 8..11 {
         primary.does(serves(Zone::new(ORIGIN, serial)));
         primary.asked();
+        let begun = Instant::now();
         for _ in 0..300 {
             assert_eq!(notify(&daemon, ORIGIN).0, rr::NOERROR);
         }
         until_served(&daemon, serial);
         let checks = primary.asked().iter().filter(|qtype| **qtype == rr::SOA).count();
-        assert!(checks <= 4, "{checks} checks");
+        // One at once, one that was due, and one for the second that has begun.
+        let most = begun.elapsed().as_secs() as usize + 3;
+        assert!(checks <= most, "{checks} checks, at most {most} expected");
     }
     drop(daemon);
 }

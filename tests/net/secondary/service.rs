@@ -2,8 +2,8 @@
 
 use super::primary::{AXFR, IXFR, Primary, Zone, serves, serves_with_differences, www};
 use super::{
-    ORIGIN, ask, copy, extended_error, files, metrics, notify, status, until_served, zone_file,
-    zone_status,
+    ORIGIN, ask, copy, extended_error, files, metrics, notify, status, until_served, until_told,
+    zone_file, zone_status,
 };
 use crate::support::daemon::Daemon;
 use crate::support::reply::Record;
@@ -38,6 +38,7 @@ fn a_zone_is_served_from_its_first_transfer_on_and_at_once_after_a_restart() {
     let first = Zone::new(ORIGIN, 7);
     let primary = Primary::start(port, serves(first.clone()));
     until_served(&daemon, 7);
+    until_told(&daemon, admin, 7);
     assert_eq!(http::get(admin, "/readyz").0, 200);
     daemon.wait_for_log(0, &["serial 7 of the zone z.example is in force", "by axfr"]);
     let reply = ask(&daemon, ORIGIN, rr::SOA);
@@ -64,6 +65,7 @@ fn a_zone_is_served_from_its_first_transfer_on_and_at_once_after_a_restart() {
     until_served(&daemon, 8);
     assert_eq!(primary.asked(), [rr::SOA, IXFR]);
     assert_eq!(ask(&daemon, "new.z.example", rr::TXT).rdata(rr::TXT), [rr::txt(&[b"a", b"\"b;"])]);
+    until_told(&daemon, admin, 8);
     assert_eq!(zone_status(admin)["transfers"]["ixfr"], 1);
     // IXFR leads to the same copy as AXFR does.
     let lines = |text: String| text.lines().skip(2).map(str::to_owned).collect::<Vec<_>>();
@@ -93,15 +95,17 @@ fn a_zone_expires_across_restarts_and_is_served_again_once_it_is_confirmed() {
     until_served(&daemon, 7);
     // As long as the primary confirms it, it does not expire.
     daemon.until("confirmed", || {
-        metrics(admin).contains("cvdns_transferred_zone_confirmations_total{zone=\"z.example\"} 3")
+        let series = "cvdns_transferred_zone_confirmations_total{zone=\"z.example\"}";
+        http::samples(&metrics(admin))[series] >= 3.0
     });
     assert_eq!(ask(&daemon, ORIGIN, rr::SOA).rcode(), rr::NOERROR);
     drop(primary);
     daemon.until("expired", || ask(&daemon, ORIGIN, rr::SOA).rcode() == rr::SERVFAIL);
     assert_eq!(extended_error(&ask(&daemon, "x.y.z.example", rr::A)), INVALID_DATA);
     daemon.wait_for_log(0, &["the zone z.example is expired"]);
+    // It is said a moment before the status has it.
+    daemon.until("expired in the status", || zone_status(admin)["state"] == "expired");
     assert_eq!(http::get(admin, "/readyz").0, 503);
-    assert_eq!(zone_status(admin)["state"], "expired");
     assert!(
         metrics(admin)
             .contains("cvdns_transferred_zone_state{zone=\"z.example\",state=\"expired\"} 1\n")
@@ -114,7 +118,7 @@ fn a_zone_expires_across_restarts_and_is_served_again_once_it_is_confirmed() {
     until_served(&daemon, 7);
     daemon.wait_for_log(0, &["no longer expired"]);
     assert!(primary.asked().iter().all(|qtype| *qtype == rr::SOA));
-    assert_eq!(http::get(admin, "/readyz").0, 200);
+    daemon.until("ready", || http::get(admin, "/readyz").0 == 200);
 }
 
 /// Names with mirrors go with the zone: without its SOA record nobody knows its negative answers.

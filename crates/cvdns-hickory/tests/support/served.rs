@@ -14,7 +14,7 @@ use tokio::runtime::Builder;
 
 use super::judge::Parsed;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Asks a server with this snapshot.
 pub fn ask(snapshot: Snapshot, query: &[u8]) -> Parsed {

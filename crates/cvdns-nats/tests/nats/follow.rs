@@ -206,7 +206,7 @@ fn a_follower_that_is_dropped_leaves_its_connection() {
 #[test]
 fn a_document_is_read_once_or_says_why_not() {
     let mut server = Server::bare();
-    let short = Duration::from_millis(300);
+    let short = Duration::from_secs(2);
     let of = |kind: ErrorKind, settings| {
         let error = read(&settings, &key(), short).unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");

@@ -18,6 +18,19 @@ fn with_leases_of(length: Duration) -> Server {
     server
 }
 
+/// Waits until it is held.
+fn acquired(lease: &mut Lease) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let possession = lease.acquire();
+        if possession == Ok(Possession::Own) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{possession:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 fn other(holder: &str) -> Possession {
     Possession::Other { holder: holder.to_owned() }
 }
@@ -49,11 +62,7 @@ fn a_lease_of_a_holder_that_died_is_taken_over() {
     let mut dead = lease(&server.settings(), "dead");
     assert_eq!(dead.acquire(), Ok(Possession::Own));
     let mut heir = lease(&server.settings(), "heir");
-    let deadline = Instant::now() + PATIENCE;
-    while heir.acquire() != Ok(Possession::Own) {
-        assert!(Instant::now() < deadline);
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    acquired(&mut heir);
     assert!(!dead.is_held(), "it stopped to believe in it before");
     assert_eq!(dead.acquire(), Ok(other("heir")));
 }
@@ -64,7 +73,7 @@ fn a_holder_that_cannot_renew_stops_believing() {
     let mut holder =
         Lease::new(&server.settings(), "feed".parse().unwrap(), "a", Duration::from_millis(500))
             .unwrap();
-    assert_eq!(holder.acquire(), Ok(Possession::Own));
+    acquired(&mut holder);
     let until = holder.held_until().unwrap();
     server.freeze();
     assert!(holder.acquire().is_err());
@@ -74,10 +83,7 @@ fn a_holder_that_cannot_renew_stops_believing() {
     }
     assert!(!holder.is_held());
     server.thaw();
-    let deadline = Instant::now() + PATIENCE;
-    while holder.acquire() != Ok(Possession::Own) {
-        assert!(Instant::now() < deadline);
-    }
+    acquired(&mut holder);
 }
 
 #[test]

@@ -97,7 +97,7 @@ fn a_writer_that_always_loses_gives_up() {
 #[test]
 fn what_cannot_be_published_says_why() {
     let server = Server::bare();
-    let short = Duration::from_millis(500);
+    let short = Duration::from_secs(2);
     let nowhere = Writer::connect(&settings(&[ports::free()]), short).unwrap_err();
     assert_eq!(nowhere.kind(), ErrorKind::Unreachable, "{nowhere}");
     let mut writer = Writer::connect(&server.settings(), short).unwrap();

@@ -35,7 +35,7 @@ fn buckets_are_made_once_and_what_does_not_fit_is_said() {
 fn without_jetstream_no_bucket_is_made() {
     let port = ports::free();
     let server = Server::configured(port, |_| format!("listen: \"127.0.0.1:{port}\"\n"));
-    let short = std::time::Duration::from_millis(300);
+    let short = std::time::Duration::from_secs(2);
     let error = set_up(&server.settings(), &Plan::default(), short).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NoJetStream, "{error}");
 }
