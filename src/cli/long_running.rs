@@ -1,12 +1,14 @@
-//! Log and signals of the commands that keep running: serve, monitor and `export bind --watch`.
+//! Log and signals of the commands that keep running: serve, monitor, `export bind --watch` and
+//! `feed publish --follow`.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::output::{Failure, has_colour};
 use super::problems::print;
-use crate::logging::{LogLevel, LogQueue, as_text, log_panics, log_problems};
+use crate::logging::{LogLevel, LogQueue, as_text, check_variable, log_panics, log_problems};
 use cvdns_core::config::Log;
 use cvdns_core::problem::Problems;
 use cvdns_io::signals::Signals;
@@ -37,6 +39,30 @@ pub(super) fn run_with_signals(
     let code = command(&log, signals);
     log.flush();
     code
+}
+
+/// Reads a configuration, and goes on with the log that it asks for once all that is wrong with it
+/// has been reported. `None` if it cannot be used.
+pub(super) fn begin<T>(
+    config: &Path,
+    queue: &LogQueue,
+    read: impl FnOnce(&mut Problems) -> Option<T>,
+    log_of: impl FnOnce(&T) -> &Log,
+) -> Result<Option<T>, Failure> {
+    check_variable().map_err(Failure::new)?;
+    let mut problems = Problems::default();
+    let Some(read) = read(&mut problems) else {
+        print(&problems);
+        return Ok(None);
+    };
+    let log = log_of(&read);
+    start_log(log, queue);
+    report_problems(&problems, log.json, queue);
+    if problems.has_errors() {
+        return Ok(None);
+    }
+    queue.go_on_in_file(log, config).map_err(Failure::new)?;
+    Ok(Some(read))
 }
 
 /// Starts logging to standard error, and returns the log's level. `CVDNS_LOG` overrides the

@@ -12,13 +12,12 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
 pub use self::history::HistoryArgs;
-use super::long_running::{report_problems, run_with_signals, start_log};
+use super::long_running::{begin, run_with_signals};
 use super::output::{Failure, print_json, print_line, progress_bar};
-use super::problems::print;
 use super::table::{or_dash, print_table};
 use crate::explaining::moment::moment;
 use crate::load;
-use crate::logging::{LogQueue, check_variable, log_problems};
+use crate::logging::{LogQueue, log_problems};
 use cvdns_core::problem::Problems;
 use cvdns_io::signals::Signals;
 use cvdns_monitor::MonitorInputs;
@@ -92,19 +91,11 @@ fn coordinate(
     log: &LogQueue,
     signals: Signals,
 ) -> Result<ExitCode, Failure> {
-    check_variable().map_err(Failure::new)?;
-    let mut problems = Problems::default();
     let role = role(args);
-    let Some(inputs) = load::monitor(config, role, &mut problems) else {
-        print(&problems);
+    let read = |problems: &mut Problems| load::monitor(config, role, problems);
+    let Some(inputs) = begin(config, log, read, |inputs| &inputs.log)? else {
         return Ok(ExitCode::FAILURE);
     };
-    start_log(&inputs.log, log);
-    report_problems(&problems, inputs.log.json, log);
-    if problems.has_errors() {
-        return Ok(ExitCode::FAILURE);
-    }
-    log.go_on_in_file(&inputs.log, config).map_err(Failure::new)?;
     #[cfg(feature = "nats")]
     let published = nats::PublishedReport::of(config, &inputs, role)?;
     let start = Start::new(inputs, args.at).map_err(Failure::new)?;

@@ -374,7 +374,7 @@ fn mirrors_toml() -> String {
 }
 
 /// Made once a run, by the command that users make theirs with.
-fn country_mmdb() -> Vec<u8> {
+pub fn country_mmdb() -> Vec<u8> {
     static BUILT: OnceLock<Vec<u8>> = OnceLock::new();
     let build = || {
         let dir = tempfile::tempdir().expect("a temporary directory");

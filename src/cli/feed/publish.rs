@@ -7,12 +7,11 @@ use std::sync::mpsc::channel;
 use clap::Args;
 use jiff::Timestamp;
 
-use crate::cli::long_running::{report_problems, run_with_signals, start_log};
+use crate::cli::long_running::{begin, run_with_signals};
 use crate::cli::nats::{self, missing};
 use crate::cli::output::{Failure, print_line};
-use crate::cli::problems::print;
 use crate::load::{self, NatsDocument, NatsPublishing, signature_path};
-use crate::logging::{LogQueue, check_variable};
+use crate::logging::LogQueue;
 use crate::publishing::{Keeper, KeeperSettings, Outcome, publish};
 use cvdns_core::health::{Feed, Keys};
 use cvdns_core::problem::Problems;
@@ -68,18 +67,10 @@ fn follow(
     log: &LogQueue,
     signals: Signals,
 ) -> Result<ExitCode, Failure> {
-    check_variable().map_err(Failure::new)?;
-    let mut problems = Problems::default();
-    let Some(read) = load::nats_publishing(config, &mut problems) else {
-        print(&problems);
+    let read = |problems: &mut Problems| load::nats_publishing(config, problems);
+    let Some(read) = begin(config, log, read, |read| &read.log)? else {
         return Ok(ExitCode::FAILURE);
     };
-    start_log(&read.log, log);
-    report_problems(&problems, read.log.json, log);
-    if problems.has_errors() {
-        return Ok(ExitCode::FAILURE);
-    }
-    log.go_on_in_file(&read.log, config).map_err(Failure::new)?;
     let keeper = Keeper::new(settings(args, config, read)?, &holder()).map_err(Failure::new)?;
     let (stop, stopped) = channel();
     // SIGHUP has nothing to read again: the file is followed.

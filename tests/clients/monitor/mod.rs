@@ -11,6 +11,7 @@ mod mirrors;
 mod network;
 mod page;
 mod several;
+mod several_continents;
 mod several_places;
 mod several_reports;
 mod trial;

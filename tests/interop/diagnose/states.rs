@@ -108,6 +108,48 @@ fn a_feeds_words_since_when_and_versions_behind_are_told() {
     assert_eq!(strings[2], "mirrors: 42 up, 1 old, 2 lagging, 1 down");
 }
 
+/// "`_explain`, `_pool`: who saw what": where the feed has decided, and something is wrong.
+#[test]
+fn a_feeds_notes_are_told_beside_what_is_wrong() {
+    let who = "5 of 7 monitors: the connection is refused; DE and US disagree";
+    let of =
+        |host: &str, keys: &str| format!("\"{host}.example\": {{ {keys}, \"note\": \"{who}\" }}");
+    let mirrors = [
+        of("de1", "\"state\": \"down\", \"since\": \"2026-11-20T02:11:00Z\""),
+        of("de2", "\"state\": \"up\", \"daily\": 28120"),
+        of("de3", "\"state\": \"down\""),
+        of("fr1", "\"state\": \"up\", \"not-for\": [\"continent:NA\"]"),
+        of("fr2", "\"state\": \"up\""),
+        of("jp1", "\"state\": \"up\", \"addresses\": { \"2001:db8:1::31\": \"down\" }"),
+    ];
+    let feed = fixture::feed(1_000, &States::new())
+        .replace("\"mirrors\": { ", &format!("\"mirrors\": {{ {}", mirrors.join(",")));
+    let overrides = "[[override]]\nhost = \"de3.*\"\nstate = \"drained\"\nreason = \"disk swap\"\n";
+    let files = with_feed_keys(files(&States::new()), "overrides = \"overrides.toml\"");
+    let server = Daemon::start(&files.with("feed.json", feed).with("overrides.toml", overrides));
+    left_out(
+        &server,
+        "DE",
+        &[
+            ("de1", &format!("down since 2026-11-20T02:11:00Z: {who}")),
+            ("de2", &format!("up, but 9 versions behind the record: {who}")),
+            // The feed has not decided.
+            ("de3", "drained (override: disk swap)"),
+            // The tests' own address is in US.
+            ("fr1", &format!("not for continent:NA: {who}")),
+        ],
+    );
+    let tail = |country: &str, host: &str| {
+        let name = format!("_pool.db.{country}.clam.example");
+        let strings = Ask::txt(server.port(), &name).tcp().by(Tool::Dig).strings();
+        let of_host = strings.iter().find(|line| line.starts_with(host)).expect("the mirror");
+        of_host.rsplit_once("bit/s; ").expect("its state").1.to_owned()
+    };
+    // Nothing is wrong: some monitor sees it fail, and it is up.
+    assert_eq!(tail("fr", "fr2."), "up");
+    assert_eq!(tail("jp", "jp1."), format!("up: {who}"));
+}
+
 /// All of a path behind the record: those least behind are answered, and both names say so.
 #[test]
 fn a_path_that_is_all_behind_says_so() {

@@ -145,8 +145,12 @@ impl MirrorInfo {
 impl MirrorInfo {
     /// A reason why the mirror is left out, with what the feed remarks if the feed has decided.
     pub fn with_note(&self, why: &str) -> String {
-        let note = self.note.as_ref().filter(|_| self.enabled && self.said_by == "feed");
-        note.map_or_else(|| why.to_owned(), |note| format!("{why}: {note}"))
+        self.deciding_note().map_or_else(|| why.to_owned(), |note| format!("{why}: {note}"))
+    }
+
+    /// What the feed remarks, if the feed has decided the state.
+    pub(super) fn deciding_note(&self) -> Option<&str> {
+        self.note.as_deref().filter(|_| self.enabled && self.said_by == "feed")
     }
 
     /// Whether it is in the country, or in the pool of the country.

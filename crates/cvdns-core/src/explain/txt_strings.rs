@@ -29,6 +29,9 @@ const MAX_STRING: usize = 254;
 const HOST: usize = 120;
 /// Octets that are always left for addresses and capacity.
 const ADDRESSES: usize = 40;
+/// Octets of the feed's note that addresses do not take from it: `3 of 4 monitors: ` and what they
+/// found.
+const NOTE: usize = 64;
 
 impl Explanation {
     /// The strings that `_explain` answers.
@@ -60,13 +63,13 @@ impl Explanation {
         for pool in pools.path.iter().filter(|pool| pool.drawn) {
             out.push(pool.txt_string(pools));
             left_out.extend(pool.members.iter().filter_map(|member| {
-                let host = &member.mirror.host;
-                match (&member.why_not, &member.mirror.left_out) {
-                    (Some(why), _) => Some(format!("left out: {host} {why}")),
+                let (words, why) = match (&member.why_not, &member.mirror.left_out) {
+                    (Some(why), _) => ("left out", why),
                     // Its addresses are answered only because no mirror of the path is usable.
-                    (None, Some(why)) => Some(format!("not usable: {host} {why}")),
-                    (None, None) => None,
-                }
+                    (None, Some(why)) => ("not usable", why),
+                    (None, None) => return None,
+                };
+                Some(format!("{words}: {} {}", member.mirror.host, member.mirror.with_note(why)))
             }));
         }
         let more = left_out.len().saturating_sub(MAX_LEFT_OUT);
@@ -179,7 +182,8 @@ impl FeedInfo {
 }
 
 impl MirrorInfo {
-    /// One string: host, country, addresses, capacity, and the state or why the mirror is left out.
+    /// One string: host, country, addresses, capacity, and the state or why the mirror is left out,
+    /// with the feed's note where some address is not up or some client does not get it.
     fn txt_string(&self) -> String {
         let address = |of: &AddressInfo| {
             if of.state == self.state {
@@ -198,10 +202,19 @@ impl MirrorInfo {
                 None => self.standing.clone(),
             },
         };
-        // If the string becomes too long, addresses are cut first, then the state.
+        let is_remarkable = self.left_out.is_some()
+            || !self.not_for.is_empty()
+            || self.differing().next().is_some();
+        let note = self.deciding_note().filter(|_| is_remarkable);
+        let note = note.map(|note| format!(": {note}")).unwrap_or_default();
+        // If the string becomes too long, the end of the note is cut first, then addresses, then
+        // the state and with it what is left of the note.
+        let head = format!("{host}: {}; {weight}", addresses.join(", "));
+        let left = MAX_STRING.saturating_sub(head.len() + 2 + tail.len());
+        let tail = tail + &shorten(note, left.max(NOTE));
         let tail = shorten(tail, MAX_STRING.saturating_sub(host.len() + ADDRESSES));
         let room = MAX_STRING.saturating_sub(tail.len() + 2);
-        format!("{}; {tail}", shorten(format!("{host}: {}; {weight}", addresses.join(", ")), room))
+        format!("{}; {tail}", shorten(head, room))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The keys of feeds.
 
 use crate::fleet::keys::AREA_PATTERN;
-use crate::release;
+use crate::release::{self, keys::held_version};
 use crate::schema::kind::Described;
 use crate::schema::{FileFormat, Key, Optional, Preset, Required, Section, Shape};
 
@@ -21,11 +21,6 @@ pub static MIRROR_SECTION: Section = Section {
 /// The type of `state`.
 fn state() -> Shape {
     Shape::Words(vec!["up", "old", "down", "drained", "removed"])
-}
-
-/// The type of a version that a mirror may hold.
-fn version() -> Shape {
-    Shape::Nullable(Box::new(Shape::Integer { least: 1, most: u32::MAX.into() }))
 }
 
 /// `format`.
@@ -113,7 +108,7 @@ pub static SINCE: Key<Described, Optional> = Key {
 /// `main`.
 pub static MAIN: Key<Described, Optional> = Key {
     name: "main",
-    kind: Described(version),
+    kind: Described(held_version),
     default: Optional("that of the release"),
     expected: "",
     example: "63",
@@ -123,7 +118,7 @@ pub static MAIN: Key<Described, Optional> = Key {
 /// `daily`.
 pub static DAILY: Key<Described, Optional> = Key {
     name: "daily",
-    kind: Described(version),
+    kind: Described(held_version),
     default: Optional("that of the release"),
     expected: "",
     example: "28129",
@@ -133,7 +128,7 @@ pub static DAILY: Key<Described, Optional> = Key {
 /// `bytecode`.
 pub static BYTECODE: Key<Described, Optional> = Key {
     name: "bytecode",
-    kind: Described(version),
+    kind: Described(held_version),
     default: Optional("that of the release"),
     expected: "",
     example: "339",

@@ -9,6 +9,16 @@ pub static SECTION: Section = Section {
     keys: &[&SOFTWARE, &MAIN, &DAILY, &BYTECODE, &FLEVEL, &WARN, &SAFEBROWSING, &EXTRA, &ROLLBACK],
 };
 
+/// The type of a version of a database.
+fn version() -> Shape {
+    Shape::Integer { least: 1, most: u32::MAX.into() }
+}
+
+/// The type of a version that a mirror may hold, in feeds and reports.
+pub fn held_version() -> Shape {
+    Shape::Nullable(Box::new(version()))
+}
+
 /// `software`.
 pub static SOFTWARE: Key<Described, Required> = Key {
     name: "software",
@@ -23,7 +33,7 @@ pub static SOFTWARE: Key<Described, Required> = Key {
 /// `main`.
 pub static MAIN: Key<Described, Required> = Key {
     name: "main",
-    kind: Described(|| Shape::Integer { least: 1, most: u32::MAX.into() }),
+    kind: Described(version),
     default: Required,
     expected: "",
     example: "63",
@@ -33,7 +43,7 @@ pub static MAIN: Key<Described, Required> = Key {
 /// `daily`.
 pub static DAILY: Key<Described, Required> = Key {
     name: "daily",
-    kind: Described(|| Shape::Integer { least: 1, most: u32::MAX.into() }),
+    kind: Described(version),
     default: Required,
     expected: "",
     example: "28129",
@@ -43,7 +53,7 @@ pub static DAILY: Key<Described, Required> = Key {
 /// `bytecode`.
 pub static BYTECODE: Key<Described, Required> = Key {
     name: "bytecode",
-    kind: Described(|| Shape::Integer { least: 1, most: u32::MAX.into() }),
+    kind: Described(version),
     default: Required,
     expected: "",
     example: "339",

@@ -1,5 +1,6 @@
 //! The keys of reports.
 
+use crate::release::keys::held_version;
 use crate::schema::kind::Described;
 use crate::schema::{FileFormat, Key, Optional, Required, Section, Shape};
 
@@ -14,11 +15,6 @@ pub static ROOT: Section =
 /// An address in `mirrors`.
 pub static ADDRESS_SECTION: Section =
     Section { doc: "", keys: &[&FOUND, &CHECKED, &TIMESTAMP, &MAIN, &DAILY, &BYTECODE, &REASON] };
-
-/// The type of a version.
-fn version() -> Shape {
-    Shape::Nullable(Box::new(Shape::Integer { least: 1, most: u32::MAX.into() }))
-}
 
 /// `format`.
 pub static FORMAT: Key<Described, Required> = Key {
@@ -117,7 +113,7 @@ pub static TIMESTAMP: Key<Described, Optional> = Key {
 /// `main`.
 pub static MAIN: Key<Described, Optional> = Key {
     name: "main",
-    kind: Described(version),
+    kind: Described(held_version),
     default: Optional("none"),
     expected: "",
     example: "63",
@@ -127,7 +123,7 @@ pub static MAIN: Key<Described, Optional> = Key {
 /// `daily`.
 pub static DAILY: Key<Described, Optional> = Key {
     name: "daily",
-    kind: Described(version),
+    kind: Described(held_version),
     default: Optional("none"),
     expected: "",
     example: "28129",
@@ -137,7 +133,7 @@ pub static DAILY: Key<Described, Optional> = Key {
 /// `bytecode`.
 pub static BYTECODE: Key<Described, Optional> = Key {
     name: "bytecode",
-    kind: Described(version),
+    kind: Described(held_version),
     default: Optional("none"),
     expected: "",
     example: "339",

@@ -18,7 +18,10 @@ struct InForce {
 }
 
 /// Notes that the process has entered the sandbox, which it does once.
-#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+#[cfg_attr(
+    not(target_os = "linux"),
+    allow(dead_code, reason = "only the sandbox enters one, which is there on Linux alone")
+)]
 pub(super) fn note(allowed: Allowed) {
     let paths = allowed.reads.union(&allowed.writes);
     let identities = paths.filter_map(|path| Some((path.clone(), identity(path)?))).collect();

@@ -1,14 +1,14 @@
 //! Runs a coordinator that combines the reports of several monitors.
 
 use std::collections::HashSet;
-use std::sync::mpsc::{RecvTimeoutError, Sender};
+use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
-use tracing::{error, info};
+use tracing::info;
 
-use super::pool::Event;
+use super::events::{Event, events, within};
 use super::readers::Readers;
-use super::{Checked, HISTORY_GRACE, LONGEST_SLEEP, RETRY, Start, events, random};
+use super::{Checked, LONGEST_SLEEP, Start, random};
 use crate::MonitorInputs;
 use crate::combine::combine;
 use crate::roster::Roster;
@@ -77,17 +77,7 @@ pub fn join_once(mut start: Start, signals: Signals) -> Result<Checked, String> 
     }
     drop(readers);
     start.combine();
-    let frozen = start.coordinator.stored.frozen.clone();
-    let published = start.publish();
-    let rows = start.coordinator.rows();
-    let history = start.history.conclude(HISTORY_GRACE);
-    let pages = start.pages.take().map(super::Paging::finish);
-    published?;
-    start.write_metrics(history, pages)?;
-    if let Some(notifier) = start.notifier {
-        notifier.finish(Duration::MAX);
-    }
-    Ok(Checked { rows, frozen })
+    start.conclude()
 }
 
 /// Reads reports and writes feeds, until SIGTERM or SIGINT. On SIGHUP `reload` reads everything
@@ -107,7 +97,7 @@ pub fn join(
         "combining the reports of {} monitors",
         start.roster.iter().flat_map(Roster::members).count()
     );
-    let (mut failed, mut combined): (Option<Instant>, Option<Instant>) = (None, None);
+    let mut combined: Option<Instant> = None;
     let mut is_new = false;
     loop {
         let every = start.settings.combine_interval;
@@ -121,23 +111,10 @@ pub fn join(
         }
         let mut sleep = every.min(LONGEST_SLEEP);
         if let Some(at) = combined {
-            let hold =
-                failed.map_or(Duration::ZERO, |of: Instant| RETRY.saturating_sub(of.elapsed()));
-            let until_publish = start.until_publish(begun).max(hold);
-            if until_publish.is_zero() {
-                failed = start.publish().err().map(|error| {
-                    error!("{error}");
-                    Instant::now()
-                });
-                continue;
-            }
+            let Some(until_publish) = start.publish_or_wait(begun) else { continue };
             sleep = sleep.min(every.saturating_sub(at.elapsed())).min(until_publish);
         }
-        let first = received.recv_timeout(sleep);
-        let first = first.or_else(|error| {
-            if error == RecvTimeoutError::Timeout { Err(()) } else { Ok(Event::Stop) }
-        });
-        for event in first.into_iter().chain(received.try_iter()) {
+        for event in within(&received, sleep) {
             match event {
                 Event::Reload => {
                     if start.reloaded(reload) {

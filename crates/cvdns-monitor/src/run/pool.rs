@@ -6,31 +6,16 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use cvdns_core::report::ReportError;
 use cvdns_io::essential;
 use jiff::Timestamp;
 
+use super::events::Event;
 use super::stop::Stop;
 use crate::check::{Client, check, evidence};
 use crate::confirm::confirmed;
 use crate::rule::Evidence;
-use crate::signed_report::Arrived;
 use crate::target::Target;
 use crate::witness::Asking;
-
-/// What threads report.
-pub(super) enum Event {
-    /// The number of a pool, the number of a target, and the result of its check.
-    Checked(u64, usize, Evidence),
-    /// The number of a pool, and the witnesses that do not answer.
-    Asked(u64, Vec<SocketAddr>),
-    /// The number of a set of readers, that of a member, and what came of reading its report.
-    Reported(u64, usize, Box<Result<Option<Arrived>, ReportError>>),
-    /// SIGHUP.
-    Reload,
-    /// SIGTERM or SIGINT.
-    Stop,
-}
 
 /// The settings of a check.
 #[derive(Clone)]

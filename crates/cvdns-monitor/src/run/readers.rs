@@ -8,7 +8,7 @@ use cvdns_core::config::Member;
 use cvdns_core::report::ReportError;
 use cvdns_io::essential;
 
-use super::pool::Event;
+use super::events::Event;
 use super::stop::Stop;
 use crate::signed_report::{Arrived, ReadReport, ReportSource};
 
