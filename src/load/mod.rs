@@ -65,6 +65,7 @@ pub use feed_server::FeedServer;
 pub use geoip::{CountryData, DatabaseSize, MAX_DATABASE};
 pub use key_directory::KeyDirectory;
 pub use key_place::{KeyPlace, PlacedKeys};
+pub use members::members;
 pub use monitor::monitor;
 pub use nats_document::NatsDocument;
 pub use nats_place::NatsPlace;
