@@ -278,14 +278,25 @@ pub fn admin(path: &Path, problems: &mut Problems) -> Option<Admin> {
     Some(config(path, problems)?.admin)
 }
 
-/// Reads where a configuration's overrides come from, which may be a file that is missing, and the
-/// fleets of its zones, whose problems are noted apart. Returns `None` if the configuration cannot
-/// be read.
-pub fn overrides_source(
+/// Where a configuration's overrides come from, and what they are about.
+#[derive(Debug)]
+pub struct OverridesPlace {
+    /// Where the server's own come from, which may be a file that is missing; `None` if there are
+    /// none.
+    pub source: Option<FeedSource>,
+    /// Whether the configuration says where NATS is, which has those of all servers.
+    pub has_nats: bool,
+    /// The fleets of its zones.
+    pub fleets: Vec<Fleet>,
+}
+
+/// Reads where a configuration's overrides come from, and the fleets, whose problems are noted
+/// apart. Returns `None` if the configuration cannot be read.
+pub fn overrides_place(
     path: &Path,
     problems: &mut Problems,
     of_fleets: &mut Problems,
-) -> Option<(Option<FeedSource>, Vec<Fleet>)> {
+) -> Option<OverridesPlace> {
     let config = config(path, problems)?;
     let mut files = BTreeSet::new();
     let fleet = |zone| zones::read_fleet(path, zone, &mut files, of_fleets);
@@ -293,7 +304,7 @@ pub fn overrides_source(
     let named = config.feed.overrides.as_ref();
     let source =
         named.and_then(|named| FeedSource::of_named(path, named, "overrides.toml", problems));
-    Some((source, fleets))
+    Some(OverridesPlace { source, has_nats: config.nats.is_some(), fleets })
 }
 
 /// Reads where the keys of the zones are that are to be signed; nothing of the keys themselves.
