@@ -205,7 +205,7 @@ fn feed(feed: &FeedStatus) -> Vec<String> {
         lines.push(format!("held back since {since:.0}: {serial}, it takes away {takes}"));
     }
     if !feed.refused.is_empty() {
-        lines.push(format!("refused: {}", counts(feed.refused.iter())));
+        lines.push(format!("refused since the start: {}", counts(feed.refused.iter())));
     }
     lines
 }
@@ -225,7 +225,7 @@ fn overrides(status: &Status) -> Vec<String> {
         lines.push(format!("and {more} more: --json has all"));
     }
     if let Some(refused) = from.map(|from| &from.refused).filter(|refused| !refused.is_empty()) {
-        lines.push(format!("refused: {}", counts(refused.iter())));
+        lines.push(format!("refused since the start: {}", counts(refused.iter())));
     }
     lines
 }

@@ -4,6 +4,7 @@ mod coordinator;
 mod delegation;
 mod demand;
 mod feed;
+mod members;
 mod report;
 mod system;
 mod xdp;
@@ -101,6 +102,7 @@ fn check(
     check_copies(loaded, now, problems);
     check_release_files(loaded, now, problems);
     coordinator::check(config, loaded, problems);
+    members::check(config, loaded, now, problems);
     let feeds = feed::read(loaded, now, problems);
     let required = feeds.requirements();
     let static_data = compile(&loaded.inputs, &required, problems)?;

@@ -9,7 +9,7 @@ use cvdns_nats::{BucketReport, BucketState, Plan, set_up};
 
 use super::output::{Failure, print_line};
 use super::problems::print;
-use crate::load::{self, NatsPublishing};
+use crate::load::{self, NatsPublishing, explained};
 use cvdns_core::problem::Problems;
 
 /// The subcommands of `cvdns nats`.
@@ -51,7 +51,7 @@ fn make(args: &SetUpArgs, config: &Path) -> Result<ExitCode, Failure> {
     }
     let plan = Plan { replicas: args.replicas, ..Plan::default() };
     let reports = set_up(&place.settings, &plan, TIMEOUT)
-        .map_err(|error| Failure::new(format!("cannot set up {place}: {error}")))?;
+        .map_err(|error| Failure::new(format!("cannot set up {place}: {}", explained(&error))))?;
     let mut all_fit = true;
     for BucketReport { bucket, state } in reports {
         match state {

@@ -17,7 +17,7 @@ use cvdns_io::{read_bytes, read_signature};
 use cvdns_monitor::{ReadReport, ReportSource, SignedReport};
 
 /// The members that a configuration names, with their reports. Problems are noted.
-pub(super) fn members(
+pub fn members(
     path: &Path,
     config: &Config,
     problems: &mut Problems,

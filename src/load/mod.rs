@@ -78,6 +78,7 @@ pub use geoip::{CountryData, DatabaseSize, MAX_DATABASE};
 pub use kept_bundle::KeptBundle;
 pub use key_directory::KeyDirectory;
 pub use key_place::{KeyPlace, PlacedKeys};
+pub use members::members;
 pub use monitor::monitor;
 pub use nats_document::NatsDocument;
 pub use nats_place::NatsPlace;
@@ -341,14 +342,25 @@ pub fn admin(path: &Path, problems: &mut Problems) -> Option<Admin> {
     Some(config(path, problems)?.admin)
 }
 
-/// Reads where a configuration's overrides come from, which may be a file that is missing, and the
-/// fleets of its zones, whose problems are noted apart. Returns `None` if the configuration cannot
-/// be read.
-pub fn overrides_source(
+/// Where a configuration's overrides come from, and what they are about.
+#[derive(Debug)]
+pub struct OverridesPlace {
+    /// Where the server's own come from, which may be a file that is missing; `None` if there are
+    /// none.
+    pub source: Option<FeedSource>,
+    /// Whether the configuration says where NATS is, which has those of all servers.
+    pub has_nats: bool,
+    /// The fleets of its zones.
+    pub fleets: Vec<Fleet>,
+}
+
+/// Reads where a configuration's overrides come from, and the fleets, whose problems are noted
+/// apart. Returns `None` if the configuration cannot be read.
+pub fn overrides_place(
     path: &Path,
     problems: &mut Problems,
     of_fleets: &mut Problems,
-) -> Option<(Option<FeedSource>, Vec<Fleet>)> {
+) -> Option<OverridesPlace> {
     let config = config(path, problems)?;
     let mut files = BTreeSet::new();
     let bundle = bundles::find(path, &config, WhichBundle::Kept, of_fleets);
@@ -358,7 +370,7 @@ pub fn overrides_source(
     let named = config.feed.overrides.as_ref();
     let source =
         named.and_then(|named| FeedSource::of_named(path, named, "overrides.toml", problems));
-    Some((source, fleets))
+    Some(OverridesPlace { source, has_nats: config.nats.is_some(), fleets })
 }
 
 /// Reads where the keys of the zones are that are to be signed; nothing of the keys themselves.

@@ -124,7 +124,9 @@ impl NatsDocument {
 /// An error, and what to do about it where that is known.
 pub fn explained(error: &Error) -> String {
     let help = match error.kind() {
-        ErrorKind::NoBucket => "`cvdns nats set-up` makes the buckets",
+        ErrorKind::NoBucket => {
+            "`cvdns nats set-up` makes the buckets, and `bucket` in [nats] names them"
+        }
         ErrorKind::Unauthorized => "the file `credentials` in [nats] says who connects",
         ErrorKind::Denied => "the user may not do this, or `bucket` in [nats] is another one",
         ErrorKind::Tls => "`tls://` needs a server with TLS, and `ca-file` in [nats] its authority",

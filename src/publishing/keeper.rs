@@ -51,12 +51,15 @@ struct Seen {
     judged: Judged,
     /// Whether it was published, or refused for good.
     is_done: bool,
+    /// Why it was refused last, so that it is said once.
+    refused: Option<String>,
 }
 
 /// The pause between two looks at the file. A feed is to be everywhere within a second.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// The lease is renewed after so many looks: every 3 seconds, a fifth of its length.
+/// The lease is renewed after so many looks: every 3 seconds, a fifth of its length. As often it is
+/// looked whether the document is still published: others may spoil it, or the store may be lost.
 const LOOKS: u32 = 15;
 
 /// How long a file may be unusable before the lease is given back. Document and signature are two
@@ -110,8 +113,8 @@ impl Keeper {
         self.stand_back();
     }
 
-    /// Looks at the file and publishes it if need be; renews the lease if `is_due`. Returns whether
-    /// NATS has answered.
+    /// Looks at the file and publishes it if need be; if `is_due`, renews the lease and looks at
+    /// what is published. Returns whether NATS has answered.
     fn step(&mut self, is_due: bool) -> Result<bool, String> {
         let is_other = match self.see() {
             Ok(is_other) => is_other,
@@ -134,7 +137,7 @@ impl Keeper {
             self.renew()?;
         }
         let may = self.lease.as_ref().is_none_or(Lease::is_held);
-        if !may || self.seen.as_ref().is_none_or(|seen| seen.is_done) {
+        if !may || !is_due && self.seen.as_ref().is_none_or(|seen| seen.is_done) {
             return Ok(renews);
         }
         self.publish().map(|()| true)
@@ -151,7 +154,7 @@ impl Keeper {
         let signature = read_signature(&signature_path(path))?;
         let judged = Judged::new(document.clone(), octets, signature, keys)
             .map_err(|error| format!("{}: {error}", path.display()))?;
-        self.seen = Some(Seen { versions, judged, is_done: false });
+        self.seen = Some(Seen { versions, judged, is_done: false, refused: None });
         Ok(true)
     }
 
@@ -199,15 +202,11 @@ impl Keeper {
                 }
             }
         }
-        if is_held && self.held != Some(true) {
-            // Another one may have published meanwhile.
-            self.seen.iter_mut().for_each(|seen| seen.is_done = false);
-        }
         self.held = Some(is_held);
         Ok(())
     }
 
-    /// Publishes what was read.
+    /// Publishes what was read, unless it is there already.
     fn publish(&mut self) -> Result<(), String> {
         let KeeperSettings { place, document, keys, .. } = &self.settings;
         let Some(seen) = &mut self.seen else { return Ok(()) };
@@ -218,15 +217,29 @@ impl Keeper {
         };
         let outcome = put(&mut writer, &seen.judged, keys).map_err(cannot)?;
         self.writer = Some(writer);
-        seen.is_done = true;
         let (serial, name) = (seen.judged.serial, document.name());
-        match outcome {
-            Outcome::Published => info!(serial, "{name} {serial} is published in {place}"),
-            Outcome::Same => {}
-            Outcome::Refused(why) => {
-                warn!(serial, "{name} {serial} is not published in {place}: {why}");
+        let refused = match outcome {
+            Outcome::Published if seen.is_done && seen.refused.is_none() => {
+                warn!(
+                    serial,
+                    "{name} {serial} is published in {place} again: it was gone, or replaced by \
+                     what servers would not take"
+                );
+                None
             }
-        }
+            Outcome::Published => {
+                info!(serial, "{name} {serial} is published in {place}");
+                None
+            }
+            Outcome::Same => None,
+            Outcome::Refused(why) => {
+                if seen.refused.as_ref() != Some(&why) {
+                    warn!(serial, "{name} {serial} is not published in {place}: {why}");
+                }
+                Some(why)
+            }
+        };
+        (seen.is_done, seen.refused) = (true, refused);
         Ok(())
     }
 

@@ -204,7 +204,7 @@ fn status_says_what_keeps_the_server_from_being_ready() {
     let expected = "ready     no: no feed: all mirrors count as up\n          no: no release: there is no record\n";
     assert!(page.contains(expected), "{page}");
     assert!(page.contains("record    SERVFAIL, as no release is known\n"), "{page}");
-    assert!(page.contains("refused: "), "{page}");
+    assert!(page.contains("refused since the start: "), "{page}");
 }
 
 #[test]

@@ -13,6 +13,7 @@
     reason = "each test binary uses its own part of it, and fails by panicking"
 )]
 
+pub mod bad_header;
 pub mod bad_web;
 pub mod client;
 pub mod daemon;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::ports;
+use super::{bad_header::bad_header, ports};
 
 /// A NATS server with a store of its own, which ends with this value.
 pub struct NatsServer {
@@ -41,6 +41,11 @@ impl NatsServer {
     /// Its address.
     pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// Stores what ends the connection of each reader under a key of the bucket `cvdns`.
+    pub fn spoil(&self, key: &str) {
+        bad_header(self.port, &format!("$KV.cvdns.{key}"));
     }
 
     /// Starts it on its store, after it was killed.

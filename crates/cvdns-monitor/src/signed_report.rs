@@ -2,6 +2,9 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
 
 use cvdns_core::config::Member;
 use cvdns_core::report::{Report, ReportError};
@@ -25,6 +28,11 @@ pub(super) struct Arrived {
 /// Reads a report, again and again. `None` means that it is the same as the last time, unless the
 /// argument asks for it anyway.
 pub type ReadReport = Box<dyn FnMut(bool) -> Result<Option<SignedReport>, String> + Send>;
+
+/// How often a report whose signature does not fit is read, and the pause between: document and
+/// signature are two files, which are replaced one after the other.
+const TRIES: u32 = 3;
+const PAUSE: Duration = Duration::from_millis(200);
 
 type Open = dyn Fn() -> ReadReport + Send + Sync;
 
@@ -68,6 +76,47 @@ impl ReportSource {
     pub(super) fn open(&self) -> ReadReport {
         (self.open)()
     }
+
+    /// Reads the report of a member once, as the coordinator does at its start.
+    ///
+    /// # Errors
+    /// When the coordinator would not use it.
+    pub fn read(&self, member: &Member, now: Timestamp) -> Result<Report, ReportError> {
+        let wait = |pause| {
+            std::thread::sleep(pause);
+            true
+        };
+        let nothing = || ReportError::Unread("there is none".to_owned());
+        let report = read_judged(member, &mut self.open(), wait)?.ok_or_else(nothing)?.report;
+        report.timely(now)?;
+        Ok(report)
+    }
+}
+
+/// Reads a report and judges it, once more after `wait` if its signature does not fit. `wait` is
+/// given how long, and returns whether to go on.
+pub(super) fn read_judged(
+    member: &Member,
+    read: &mut ReadReport,
+    wait: impl Fn(Duration) -> bool,
+) -> Result<Option<Arrived>, ReportError> {
+    let mut again = false;
+    for _ in 1..TRIES {
+        match read_once(member, read, again) {
+            Err(ReportError::Signature(_)) if wait(PAUSE) => again = true,
+            outcome => return outcome,
+        }
+    }
+    read_once(member, read, again)
+}
+
+fn read_once(
+    member: &Member,
+    read: &mut ReadReport,
+    again: bool,
+) -> Result<Option<Arrived>, ReportError> {
+    let signed = read(again).map_err(ReportError::Unread)?;
+    signed.map(|signed| signed.judge(member)).transpose()
 }
 
 impl fmt::Debug for ReportSource {

@@ -51,9 +51,11 @@ impl Blocking {
         Instant::now() + self.time
     }
 
-    /// Connects, unless that was done and still holds.
-    pub(crate) fn connect(&mut self) -> Result<(), Error> {
-        self.perform(async |_, _| Ok(()))
+    /// Connects, unless that was done and still holds, until this moment. That every server refuses
+    /// is said at once: somebody may be waiting who has mistyped an address.
+    pub(crate) fn connect(&mut self, deadline: Instant) -> Result<(), Error> {
+        let may_pass = |error: &Error| error.is_passing() && error.kind() != ErrorKind::Unreachable;
+        self.perform_while(may_pass, deadline, async |_, _| Ok(()))
     }
 
     /// Does something over the connection. Failures that pass are tried again, over a new
@@ -69,6 +71,15 @@ impl Blocking {
     /// The same, as a part of an undertaking that must have ended by then.
     pub(crate) fn perform_until<T>(
         &mut self,
+        deadline: Instant,
+        work: impl AsyncFnMut(&Connection, Duration) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.perform_while(Error::is_passing, deadline, work)
+    }
+
+    fn perform_while<T>(
+        &mut self,
+        may_pass: impl Fn(&Error) -> bool,
         deadline: Instant,
         mut work: impl AsyncFnMut(&Connection, Duration) -> Result<T, Error>,
     ) -> Result<T, Error> {
@@ -86,7 +97,7 @@ impl Blocking {
                 let is_cut_off = error.kind() == ErrorKind::Timeout && left < REQUEST_TIMEOUT;
                 let error = before.take().filter(|_| is_cut_off).unwrap_or(error);
                 let delay = backoff.delay();
-                if !error.is_passing() || Instant::now() + delay >= deadline {
+                if !may_pass(&error) || Instant::now() + delay >= deadline {
                     return Err(error);
                 }
                 before = Some(error);

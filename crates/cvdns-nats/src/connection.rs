@@ -50,16 +50,22 @@ pub(crate) enum Notice {
 impl Connection {
     /// Connects to one of the servers, in random order.
     pub(crate) async fn open(settings: &Settings) -> Result<Self, Error> {
-        let mut failure = Error::new(ErrorKind::Settings, "no server of NATS is configured");
-        let mut servers: Vec<&ServerUrl> = settings.servers.iter().collect();
+        let mut servers: Vec<(usize, &ServerUrl)> = settings.servers.iter().enumerate().collect();
         servers.sort_by_cached_key(|_| random());
-        for server in servers {
+        let mut failures = Vec::new();
+        for (place, server) in servers {
             match Self::to(settings, server).await {
                 Ok(connection) => return Ok(connection),
-                Err(error) => failure = error.while_doing(&server.to_string()),
+                // The file is the same for all servers.
+                Err(error) if error.kind() == ErrorKind::Settings => return Err(error),
+                Err(error) => failures.push((place, error.while_doing(&server.to_string()))),
             }
         }
-        Err(failure)
+        // In the order of the settings, so that the same failures are told in the same words.
+        failures.sort_by_key(|(place, _)| *place);
+        let all = failures.into_iter().map(|(_, error)| error).collect();
+        Err(Error::of_all(all)
+            .unwrap_or_else(|| Error::new(ErrorKind::Settings, "no server of NATS is configured")))
     }
 
     async fn to(settings: &Settings, server: &ServerUrl) -> Result<Self, Error> {
@@ -87,7 +93,17 @@ impl Connection {
         let client = timeout(CONNECT_TIMEOUT, options.connect(server.to_string()))
             .await
             .map_err(|_| Error::new(ErrorKind::Timeout, "the server does not answer"))?
-            .map_err(|error| connect_error(&error))?;
+            .map_err(|error| connect_error(&error));
+        // The library uses TLS wherever the server requires it, whatever the address says.
+        let is_tls = match &client {
+            Ok(client) => client.server_info().tls_required,
+            Err(error) => error.kind() == ErrorKind::Tls,
+        };
+        if is_tls && !server.is_tls() {
+            let what = "the server requires TLS, which nats:// never uses: write tls:// instead";
+            return Err(Error::new(ErrorKind::Tls, what));
+        }
+        let client = client?;
         Ok(Self { client, notices, server: server.clone() })
     }
 
@@ -116,6 +132,7 @@ impl Connection {
     ) -> Result<Message, Error> {
         // With an inbox of its own, a request that is given up leaves nothing behind.
         let inbox = self.client.new_inbox();
+        let octets = payload.len();
         let request = Request::new()
             .headers(headers)
             .payload(payload.into())
@@ -124,10 +141,22 @@ impl Connection {
         let mut notices = self.notices();
         tokio::select! {
             answer = self.client.send_request(subject.to_owned(), request) => {
-                answer.map_err(|error| request_error(&error))
+                answer.map_err(|error| match error.kind() {
+                    RequestErrorKind::MaxPayloadExceeded => self.too_large(octets),
+                    kind => request_error(kind),
+                })
             }
             error = refused(&mut notices, subject, &inbox) => Err(error),
         }
+    }
+
+    fn too_large(&self, octets: usize) -> Error {
+        let what = format!(
+            "the message has {octets} octets beside its header, and the server takes {} in all: \
+             raise `max_payload` in the configuration of nats-server",
+            self.client.max_payload()
+        );
+        Error::new(ErrorKind::TooLarge, what)
     }
 
     /// The messages and the octets that came over this connection, and the most octets of a message
@@ -204,16 +233,13 @@ fn is_of_tls(error: &(dyn std::error::Error + 'static)) -> bool {
         || cause.is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
 }
 
-fn request_error(error: &async_nats::RequestError) -> Error {
-    match error.kind() {
+fn request_error(kind: RequestErrorKind) -> Error {
+    match kind {
         RequestErrorKind::TimedOut => Error::new(ErrorKind::Timeout, "no answer in time"),
         RequestErrorKind::NoResponders => Error::new(
             ErrorKind::NoBucket,
             "nobody answers: there is no such bucket or no JetStream",
         ),
-        RequestErrorKind::MaxPayloadExceeded => {
-            Error::new(ErrorKind::TooLarge, "the message is larger than max_payload of the server")
-        }
-        RequestErrorKind::InvalidSubject | RequestErrorKind::Other => ended(),
+        _ => ended(),
     }
 }

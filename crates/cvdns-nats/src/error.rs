@@ -58,6 +58,19 @@ impl Error {
         Self { kind: self.kind, what: format!("{what}: {}", self.what) }
     }
 
+    /// The error of several servers, of which none can be used; `None` if there are no errors. Its
+    /// kind is one that may pass, if there is one.
+    pub(crate) fn of_all(errors: Vec<Self>) -> Option<Self> {
+        let rank = |error: &&Self| match error.kind {
+            ErrorKind::Unreachable => 1,
+            _ if error.is_passing() => 0,
+            _ => 2,
+        };
+        let kind = errors.iter().min_by_key(rank)?.kind;
+        let whats: Vec<String> = errors.into_iter().map(|error| error.what).collect();
+        Some(Self { kind, what: whats.join("; ") })
+    }
+
     /// Whether the same may succeed in a moment without anybody changing anything.
     pub(crate) fn is_passing(&self) -> bool {
         use ErrorKind::{Disconnected, NoBucket, NoJetStream, Timeout, Unreachable};

@@ -13,6 +13,11 @@ use super::names::{Bucket, KeyName};
 
 /// The revision that the last message under its subject must have (NATS ADR-8); 0 for none.
 const EXPECTED_REVISION: &str = "Nats-Expected-Last-Subject-Sequence";
+/// A revision that no message has. NATS refuses a message that expects it, and stores nothing.
+const NO_REVISION: u64 = 1 << 62;
+/// What JetStream says of a message that expects another revision, before the one that there is
+/// (nats-server, `server/errors.json`, 10071).
+const WRONG_REVISION: (u64, &str) = (10_071, "wrong last sequence: ");
 /// Most characters of a description.
 const MAX_SAID: usize = 200;
 
@@ -57,6 +62,25 @@ pub(crate) async fn put(
     let message = connection.request(subject, headers, payload, time).await?;
     let answer = json(&message.payload)?;
     answer.get("seq").and_then(Value::as_u64).ok_or_else(|| unexpected(&message.payload))
+}
+
+/// The revision of the last message under a key, for whoever may publish there: that message itself
+/// does not come over the connection.
+pub(crate) async fn last_revision(
+    connection: &Connection,
+    subject: &str,
+    time: Duration,
+) -> Result<u64, Error> {
+    let mut headers = HeaderMap::new();
+    headers.insert(EXPECTED_REVISION, HeaderValue::from(NO_REVISION));
+    let message = connection.request(subject, headers, Vec::new(), time).await?;
+    let answer: Value =
+        serde_json::from_slice(&message.payload).map_err(|_| unexpected(&message.payload))?;
+    let error = answer.get("error").and_then(|error| ApiError::deserialize(error).ok());
+    let error = error.ok_or_else(|| unexpected(&message.payload))?;
+    let (code, words) = WRONG_REVISION;
+    let said = error.description.strip_prefix(words).filter(|_| error.err_code == code);
+    said.and_then(|number| number.parse().ok()).ok_or_else(|| api_error(&error))
 }
 
 /// Asks the API of JetStream for something.

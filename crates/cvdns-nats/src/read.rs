@@ -10,12 +10,16 @@ use super::names::Key;
 use super::settings::Settings;
 use super::stored::{Content, Stored};
 
-/// The newest document under a key, or `None` if there is none. Waits for at most `timeout`.
+/// The newest document under a key, or `None` if there is none. Waits for at most `timeout`, and
+/// not for servers that all refuse the connection.
 ///
 /// # Errors
 /// When NATS cannot be used, or what it has is no document.
 pub fn read(settings: &Settings, key: &Key, timeout: Duration) -> Result<Option<Document>, Error> {
-    let message = Blocking::new(settings, timeout)?.perform(async |connection, time| {
+    let mut blocking = Blocking::new(settings, timeout)?;
+    let deadline = blocking.deadline();
+    blocking.connect(deadline)?;
+    let message = blocking.perform_until(deadline, async |connection, time| {
         exchange::get(connection, &settings.bucket, &key.name, time).await
     })?;
     match message.map(|message| Stored::read(&message, key.limit).content) {

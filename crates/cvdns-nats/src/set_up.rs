@@ -57,6 +57,7 @@ pub fn set_up(
     timeout: Duration,
 ) -> Result<[BucketReport; 2], Error> {
     let mut blocking = Blocking::new(settings, timeout)?;
+    blocking.connect(blocking.deadline())?;
     let bucket = &settings.bucket;
     let mut made = |bucket: &Bucket, wanted: Value| {
         let state = blocking

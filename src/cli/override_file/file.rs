@@ -9,7 +9,7 @@ use nix::fcntl::{Flock, FlockArg};
 use super::fleet::FleetOverrides;
 use crate::cli::output::{Failure, eprint_line};
 use crate::cli::problems::print;
-use crate::load::{self, FeedSource};
+use crate::load::{self, FeedSource, OverridesPlace};
 use cvdns_core::fleet::{Fleet, Mirror};
 use cvdns_core::health::Overrides;
 use cvdns_core::problem::{Problems, plural};
@@ -17,6 +17,10 @@ use cvdns_io::{read_optional_text, replace_alike};
 
 /// Most octets of the file, as for the server.
 const MAX_SIZE: u64 = 1 << 20;
+
+/// Where those of all servers are.
+const IN_NATS: &str = "Those of all servers, which apply after a server's own, are listed by \
+                       `cvdns override list --fleet`";
 
 /// Overrides that commands change, and the fleets.
 #[derive(Debug)]
@@ -54,6 +58,14 @@ enum Place {
     Fleet(Box<FleetOverrides>),
 }
 
+/// What a configuration says of overrides.
+#[derive(Debug)]
+pub(super) struct Known {
+    source: Option<FeedSource>,
+    has_nats: bool,
+    pub fleets: Fleets,
+}
+
 /// The mirrors of a configuration. An override may be urgent while somebody edits a zone file, so
 /// what cannot be read of them keeps nobody from it.
 #[derive(Debug)]
@@ -73,30 +85,25 @@ impl OverridesFile {
     /// The overrides of this scope, by this configuration.
     pub(super) fn of(config: &Path, of: Scope) -> Result<Self, Failure> {
         if let Scope::Fleet { may_be_none } = of {
-            let (_, fleets) = Self::sources(config)?;
+            let Known { source, fleets, .. } = Self::known(config)?;
+            if let Some(url @ FeedSource::Url(_)) = source {
+                eprint_line!(
+                    "warning: `overrides` in [feed] is {url}: servers with this configuration use \
+                     the overrides of that URL, and not those of all servers in NATS"
+                );
+            }
             let place = Place::Fleet(Box::new(FleetOverrides::of(config, may_be_none)?));
             return Ok(Self { place, fleets });
         }
-        match Self::source(config)? {
-            (FeedSource::File(path), fleets) => Ok(Self::in_file(path, fleets)),
-            (remote, _) => Err(Failure::new(format!(
+        let known = Self::known(config)?;
+        match known.own(config)? {
+            FeedSource::File(path) => Ok(Self::in_file(path.clone(), known.fleets)),
+            remote => Err(Failure::new(format!(
                 "the overrides come from {remote}, where this command cannot change them: edit the \
                  file that is published there, with a higher `serial`, sign it if `public-key` is \
                  set (minisign -S), and publish both; `cvdns override list` shows them"
             ))),
         }
-    }
-
-    /// Where overrides come from, and the fleets.
-    pub(super) fn source(config: &Path) -> Result<(FeedSource, Fleets), Failure> {
-        let (source, fleets) = Self::sources(config)?;
-        source.map(|source| (source, fleets)).ok_or_else(|| {
-            Failure::new(format!(
-                "{} names no file of overrides: add `overrides = \"overrides.toml\"` to [feed], \
-                 and reload the server",
-                config.display()
-            ))
-        })
     }
 
     /// Overrides in a file.
@@ -112,14 +119,17 @@ impl OverridesFile {
         }
     }
 
-    fn sources(config: &Path) -> Result<(Option<FeedSource>, Fleets), Failure> {
+    /// What a configuration says of overrides.
+    pub(super) fn known(config: &Path) -> Result<Known, Failure> {
         let (mut problems, mut of_fleets) = (Problems::default(), Problems::default());
-        let read = load::overrides_source(config, &mut problems, &mut of_fleets);
-        let Some((source, fleets)) = read.filter(|_| !problems.has_errors()) else {
+        let read = load::overrides_place(config, &mut problems, &mut of_fleets);
+        let Some(OverridesPlace { source, has_nats, fleets }) =
+            read.filter(|_| !problems.has_errors())
+        else {
             print(&problems);
             return Err(Failure::new("correct this, or name another configuration with --config"));
         };
-        Ok((source, Fleets { fleets, problems: of_fleets }))
+        Ok(Known { source, has_nats, fleets: Fleets { fleets, problems: of_fleets } })
     }
 
     /// Keeps other commands from editing the file until the result is dropped. What is in NATS
@@ -174,6 +184,26 @@ impl OverridesFile {
             )));
         }
         Ok(Content { text, overrides })
+    }
+}
+
+impl Known {
+    /// Where the server's own overrides come from.
+    pub(super) fn own(&self, config: &Path) -> Result<&FeedSource, Failure> {
+        self.source.as_ref().ok_or_else(|| {
+            let all = if self.has_nats { format!(". {IN_NATS}") } else { String::new() };
+            Failure::new(format!(
+                "{} names no file of overrides: add `overrides = \"overrides.toml\"` to [feed], \
+                 and reload the server{all}",
+                config.display()
+            ))
+        })
+    }
+
+    /// That those of all servers apply too, where they do.
+    pub(super) fn others(&self) -> Option<&'static str> {
+        let are_used = !matches!(self.source, Some(FeedSource::Url(_)));
+        (self.has_nats && are_used).then_some(IN_NATS)
     }
 }
 

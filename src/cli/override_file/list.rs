@@ -33,17 +33,23 @@ pub(super) fn list(args: &ListArgs, config: &Path, now: Timestamp) -> Result<(),
         let all = OverridesFile::of(config, Scope::Fleet { may_be_none: true })?;
         return print(args, &all.read()?.overrides, &all.fleets, &all.name(), now);
     }
-    match OverridesFile::source(config)? {
-        (FeedSource::File(path), fleets) => {
+    let known = OverridesFile::known(config)?;
+    let others = known.others();
+    match known.own(config)?.clone() {
+        FeedSource::File(path) => {
             let name = path.display().to_string();
-            let file = OverridesFile::in_file(path, fleets);
-            print(args, &file.read()?.overrides, &file.fleets, &name, now)
+            let file = OverridesFile::in_file(path, known.fleets);
+            print(args, &file.read()?.overrides, &file.fleets, &name, now)?;
         }
         // Those that a server would take, which may be others than it has in force.
-        (remote, fleets) => {
+        remote => {
             let loaded = Offline::load(config, now)?.loaded;
-            print(args, &loaded.overrides.overrides, &fleets, &remote.to_string(), now)
+            print(args, &loaded.overrides.overrides, &known.fleets, &remote.to_string(), now)?;
         }
+    }
+    match others {
+        Some(others) if !args.json => print_line(others),
+        _ => Ok(()),
     }
 }
 

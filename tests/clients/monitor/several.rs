@@ -299,4 +299,18 @@ fn reports_come_through_nats() {
             && note(&coordinator, "m6.example").contains("3 of 3 monitors")
     });
     assert_eq!(state(&coordinator, "m1.example"), "up");
+
+    // What takes a report's place, and ends each reader's connection, is replaced by its monitor;
+    // nobody does that for the one that has ended.
+    nats.spoil("reports.fra1");
+    nats.spoil("reports.syd1");
+    let check = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cvdns"));
+        let output = command.arg("check").current_dir(&coordinator).output().expect("it ran");
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    };
+    until("the report of fra1 is back", &reporters[0].0, || {
+        let told = check();
+        told.contains("the report of syd1 would not be used") && !told.contains("report of fra1")
+    });
 }

@@ -6,6 +6,7 @@ use super::several::{Key, MIRRORS, fleet, ip, member};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 const START: i64 = 1_795_000_000;
 
@@ -168,6 +169,40 @@ fn bad_reports_are_refused_with_their_reasons_and_the_last_good_ones_go_on() {
     assert_eq!(states(&feed)["m1.example"], "up");
     assert_eq!(desk.metric("cvdns_monitor_member_fresh{monitor=\"m0\"}"), "0");
     assert!(feed["frozen"].as_str().expect("frozen").starts_with("1 of 3 monitors"), "{feed}");
+}
+
+/// What `cvdns check` prints of a desk.
+fn check(desk: &Desk) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cvdns"));
+    let output = command.args(["check"]).current_dir(desk.path()).output().expect("cvdns");
+    String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+}
+
+/// `cvdns check` reads the reports as the coordinator would.
+#[test]
+fn check_says_what_is_wrong_with_each_report() {
+    let desk = Desk::new(5, &[]);
+    let now = jiff::Timestamp::now().as_second() - START;
+    desk.report(0, &Desk::text(0, now, &[]));
+    desk.report(1, &Desk::text(1, now - 3600, &[]));
+    desk.report(2, &Desk::text(3, now, &[]));
+    desk.keys[0].publish(&desk.source(3), Desk::text(3, now, &[]).to_string().as_bytes());
+    let told = check(&desk);
+    for words in [
+        "warning: the report of m1 is late (",
+        "warning: the report of m2 would not be used (",
+        "it is the report of \"m3\", not of \"m2\"",
+        "warning: the report of m3 would not be used (",
+        "a key other than `public-key`",
+        "warning: the report of m4 would not be used (",
+        "needed only where `cvdns monitor --combine` runs",
+    ] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    assert!(!told.contains("the report of m0") && told.contains("\n0 errors, "), "{told}");
+    let told = check(&Desk::new(1, &[]));
+    assert!(told.contains("warning: 1 report of 1 operator cannot be combined"), "{told}");
+    assert!(!check(&Desk::new(0, &[])).contains("--combine"));
 }
 
 #[test]

@@ -86,20 +86,28 @@ impl Network {
 
     /// Puts a document there, whatever it is, as somebody with a user's password could.
     pub(super) fn put(&self, name: &'static str, text: &str, signature: Option<String>) {
-        let settings = Settings {
+        let mut writer = Writer::connect(&self.settings(), TIMEOUT).expect("connected");
+        let document = Document {
+            octets: text.as_bytes().to_vec(),
+            signature: signature.map(String::into_bytes),
+        };
+        writer.put(&key_of(name), &document, |_| Verdict::Newer).expect("stored");
+    }
+
+    /// The text that is there; `None` if there is none, or it cannot be read.
+    pub(super) fn published(&self, name: &'static str) -> Option<String> {
+        let read = cvdns_nats::read(&self.settings(), &key_of(name), TIMEOUT);
+        String::from_utf8(read.ok().flatten()?.octets).ok()
+    }
+
+    fn settings(&self) -> Settings {
+        Settings {
             servers: vec![self.nats.url().parse().expect("an address")],
             credentials: None,
             ca_file: None,
             bucket: "cvdns".parse().expect("a name"),
             name: "test".to_owned(),
-        };
-        let mut writer = Writer::connect(&settings, TIMEOUT).expect("connected");
-        let document = Document {
-            octets: text.as_bytes().to_vec(),
-            signature: signature.map(String::into_bytes),
-        };
-        let key = Key { name: KeyName::constant(name), limit: 1 << 24 };
-        writer.put(&key, &document, |_| Verdict::Newer).expect("stored");
+        }
     }
 
     /// What a command prints that is run at the coordinator's.
@@ -109,6 +117,10 @@ impl Network {
 }
 
 const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(20);
+
+fn key_of(name: &'static str) -> Key {
+    Key { name: KeyName::constant(name), limit: 1 << 24 }
+}
 
 pub(super) fn command(directory: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cvdns"));

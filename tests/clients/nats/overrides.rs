@@ -33,10 +33,16 @@ fn overrides_of_all_servers_reach_each_and_its_own_apply_first() {
     assert!(told.contains("override added"), "{told}");
     until_without(&with_own, "de1.example");
     assert_eq!(answer(plain.client()), all_up);
+    let own = text(&command(with_own.path(), &["override", "list"]));
+    assert!(own.contains("seen here") && own.contains("`cvdns override list --fleet`"), "{own}");
+    let own = text(&command(with_own.path(), &["override", "list", "--json"]));
+    assert!(!own.contains("--fleet"), "{own}");
     let listed = network.command(&["override", "list", "--fleet"]);
+    assert!(!listed.contains("warning"), "{listed}");
     assert!(listed.contains("de1.example") && listed.contains("work"), "{listed}");
     let explained = text(&command(plain.path(), &["override", "list"]));
     assert!(explained.contains("names no file of overrides"), "{explained}");
+    assert!(explained.contains("`cvdns override list --fleet`"), "{explained}");
 
     // They are kept for a start without NATS.
     let mut network = network;
@@ -53,6 +59,12 @@ fn overrides_of_all_servers_reach_each_and_its_own_apply_first() {
     let kept = plain.path().join("state/overrides.json").display().to_string();
     let told = network.command(&["override", "restore", &kept]);
     assert!(told.contains("are published in nats://"), "{told}");
+    // So are they where nobody can read what somebody else has put there.
+    network.nats.spoil("overrides");
+    let told = network.command(&["override", "list", "--fleet"]);
+    assert!(told.contains("the connection ended"), "{told}");
+    let told = network.command(&["override", "restore", &kept]);
+    assert!(told.contains("are published in nats://"), "{told}");
     let told = network.command(&["override", "remove", "de1.example", "--fleet"]);
     assert!(told.contains("override removed"), "{told}");
     until_without(&plain, "de1.example");
@@ -63,6 +75,20 @@ fn overrides_of_all_servers_reach_each_and_its_own_apply_first() {
 fn add_to(network: &Network, words: &[&str]) -> String {
     let words = [&["override", "add"], words, &["--reason", "work", "--fleet"]].concat();
     network.command(&words)
+}
+
+/// Servers with overrides by URL do not take those of all servers: whoever writes these is told.
+#[test]
+fn overrides_of_all_servers_beside_a_url_are_warned_of() {
+    let network = Network::start();
+    let path = network.desk.path().join("cvdns.toml");
+    let config = std::fs::read_to_string(&path).expect("a configuration");
+    let url = "http://127.0.0.1:1/overrides.toml";
+    let config = config.replace("[feed]", &format!("[feed]\noverrides = \"{url}\""));
+    std::fs::write(path, config).expect("a configuration");
+    let told = add_to(&network, &["de1.example", "--state", "down", "--first"]);
+    let warning = format!("warning: `overrides` in [feed] is {url}");
+    assert!(told.contains(&warning) && told.contains("override added"), "{told}");
 }
 
 /// Overrides without a signature, by another key, and older ones.

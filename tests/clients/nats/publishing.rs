@@ -121,6 +121,47 @@ fn a_coordinator_without_a_feed_leaves_it_to_the_other() {
     assert!(!coordinators[0].log().contains("feed 1003 is published"));
 }
 
+/// Where somebody else has put something in place of the feed, or the store was lost, the feed is
+/// there again without a new one; what is newer stays.
+#[test]
+fn the_holder_of_the_lease_keeps_its_feed_published() {
+    let mut network = Network::start();
+    network.nats.kill();
+    let coordinator = Coordinator::start(&network);
+    let file = coordinator.dir.path().join("feed.json");
+    network.write_feed(&file, 1_001, "de1.example");
+    // It waits for NATS, whatever a command does.
+    coordinator.until_logged("it is tried again");
+    network.nats.start_again();
+    let until = |network: &Network, text: &str| {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while network.published("feed").as_deref() != Some(text) {
+            assert!(Instant::now() < deadline, "{}", coordinator.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    let own = std::fs::read_to_string(&file).expect("the feed");
+    until(&network, &own);
+    network.put("feed", "no feed", None);
+    until(&network, &own);
+    let old = feed_without(1_000, "de2.example");
+    network.put("feed", &old, Some(network.sign("ours", &old)));
+    until(&network, &own);
+    network.nats.spoil("feed");
+    until(&network, &own);
+    coordinator.until_logged("feed 1001 is published in nats://");
+    coordinator.until_logged(" again: it was gone, or replaced by what servers would not take");
+    network.nats.kill();
+    network.nats.lose_store();
+    network.nats.start_again();
+    network.command(&["nats", "set-up"]);
+    until(&network, &own);
+    let new = feed_without(1_002, "de2.example");
+    network.put("feed", &new, Some(network.sign("ours", &new)));
+    coordinator.until_logged("feed 1002 is published, which is newer than 1001");
+    until(&network, &new);
+}
+
 /// Two coordinators that are killed in turn, for minutes.
 #[test]
 #[ignore = "takes 5 minutes: cargo test --test clients -- --ignored coordinators_take_turns"]

@@ -55,9 +55,11 @@ impl Place {
 
     fn shell(&self, command: &str, output: &File) -> Command {
         let binaries = Path::new(env!("CARGO_BIN_EXE_cvdns")).parent().expect("a directory");
+        let nats = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python/bin");
         let path = format!(
-            "{}:{}:/usr/sbin",
+            "{}:{}:{}:/usr/sbin",
             binaries.display(),
+            nats.display(),
             std::env::var("PATH").unwrap_or_default()
         );
         let mut shell = Command::new("bash");

@@ -60,6 +60,11 @@ impl Member {
         self.own_mirrors.iter().any(|pattern| WildMatch::new(pattern).matches(host))
     }
 
+    /// Whether one key signs for both.
+    fn has_key_of(&self, other: &Self) -> bool {
+        self.public_key.iter().any(|own| other.public_key.iter().any(|key| key == own))
+    }
+
     /// Whether it checks from the same /24 or /48.
     pub fn is_near(&self, address: IpAddr) -> bool {
         self.addresses.iter().any(|own| network(*own) == network(address.to_canonical()))
@@ -74,7 +79,7 @@ fn network(address: IpAddr) -> (bool, u128) {
     }
 }
 
-/// Reads the members. One that is named twice would have two votes.
+/// Reads the members. One that is named twice, or signs as two, would have two votes.
 pub(super) fn members(table: &mut Table<'_>) -> Vec<Member> {
     let tables = table.tables(&monitor_keys::MEMBER);
     let members: Vec<Member> = tables.into_iter().filter_map(Member::read).collect();
@@ -89,6 +94,15 @@ pub(super) fn members(table: &mut Table<'_>) -> Vec<Member> {
             table.error(source.location.clone(), what, "each monitor writes a report of its own");
         }
     }
+    for (number, member) in members.iter().enumerate() {
+        let mut before = members.iter().take(number);
+        if let Some(other) = before.find(|other| other.has_key_of(member)) {
+            let what = format!("{} has a `public-key` of {}", member.name.value, other.name.value);
+            let help = "each monitor signs by a key of its own: whoever had one of two monitors \
+                        could write the reports of both";
+            table.error(member.name.location.clone(), what, help);
+        }
+    }
     members
 }
 
@@ -100,6 +114,12 @@ mod tests {
 
     const KEY: &str = "RWSQJ3D0IPdz7PgxxkvgPuMpP6RV2zlh25IShVotmPE9Ng2RY38yu+J5";
 
+    /// A key that differs with the name.
+    fn key_of(name: &str) -> String {
+        let digit = char::from(b'A' + name.bytes().fold(0, u8::wrapping_add) % 26);
+        KEY.replace("gPuM", &format!("gPu{digit}"))
+    }
+
     fn read(sections: &str) -> (Vec<Member>, Vec<String>) {
         let text = format!("zone = [{{ file = \"z\" }}]\n{sections}\n");
         let mut problems = Problems::default();
@@ -110,7 +130,8 @@ mod tests {
     fn member(name: &str, more: &str) -> String {
         format!(
             "[[monitor.member]]\nname = \"{name}\"\nsource = \"{name}.json\"\n\
-             public-key = \"{KEY}\"\ncountry = \"de\"\n{more}\n"
+             public-key = \"{}\"\ncountry = \"de\"\n{more}\n",
+            key_of(name)
         )
     }
 
@@ -149,5 +170,12 @@ mod tests {
         }
         let same = (member("a", "") + &member("b", "")).replace("b.json", "a.json");
         assert!(read(&same).1[0].contains("two members have the report a.json"));
+        let second = member("b", "").replace(&key_of("b"), &key_of("a"));
+        let (_, problems) = read(&(member("a", "") + &second));
+        assert!(problems[0].contains("c:9:8: b has a `public-key` of a"), "{problems:?}");
+        let list = format!("[\"{}\", \"{}\"]", key_of("c"), key_of("a"));
+        let second = member("b", "").replace(&format!("\"{}\"", key_of("b")), &list);
+        let (_, problems) = read(&(member("a", "") + &second));
+        assert!(problems[0].contains("b has a `public-key` of a"), "{problems:?}");
     }
 }

@@ -55,6 +55,12 @@ impl Report {
         Ok(())
     }
 
+    /// Whether the report still counts: it is at most twice as old as its interval.
+    pub fn is_fresh(&self, now: Timestamp) -> bool {
+        let ends = self.generated.checked_add(self.interval.saturating_mul(2));
+        ends.map_or(true, |end| end >= now)
+    }
+
     /// Whether this report replaces `in_force`, of the same monitor; false if both are the same.
     ///
     /// # Errors

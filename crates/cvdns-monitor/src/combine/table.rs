@@ -91,7 +91,8 @@ pub(super) struct Table<'t> {
 
 impl<'t> Table<'t> {
     pub(super) fn new(seats: &'t [Seat<'t>], subjects: &'t [Subject<'t>], now: Timestamp) -> Self {
-        let fresh: Vec<bool> = seats.iter().map(|seat| is_fresh(seat, now)).collect();
+        let fresh: Vec<bool> =
+            seats.iter().map(|seat| seat.report.is_some_and(|of| of.is_fresh(now))).collect();
         let cell = |seat: &Seat<'t>, fresh: bool, subject: &Subject<'_>| {
             let report = seat.report.filter(|_| fresh)?;
             let sighting = report.mirrors.get(subject.host)?.get(&subject.address)?;
@@ -192,12 +193,6 @@ impl<'t> Table<'t> {
         let name = family.name();
         (!is_enough).then(|| format!("{sane} of {all} monitors can be counted for {name}"))
     }
-}
-
-/// Whether a report is fresh: it is at most twice as old as its interval.
-fn is_fresh(seat: &Seat<'_>, now: Timestamp) -> bool {
-    let ends = |report: &Report| later(report.generated, report.interval.saturating_mul(2));
-    seat.report.is_some_and(|report| ends(report) >= now)
 }
 
 /// How long a result of a report holds.

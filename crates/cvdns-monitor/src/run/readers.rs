@@ -5,17 +5,11 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use cvdns_core::config::Member;
-use cvdns_core::report::ReportError;
 use cvdns_io::essential;
 
 use super::events::Event;
 use super::stop::Stop;
-use crate::signed_report::{Arrived, ReadReport, ReportSource};
-
-/// How often a report whose signature does not fit is read again, and the pause before: the two
-/// files are replaced one after the other.
-const TRIES: u32 = 3;
-const PAUSE: Duration = Duration::from_millis(200);
+use crate::signed_report::{ReadReport, ReportSource, read_judged};
 
 /// The threads. When this is dropped, each ends after its present read.
 pub(super) struct Readers {
@@ -61,31 +55,12 @@ impl Readers {
 impl Reading {
     fn run(&self, number: usize, member: &Member, mut read: ReadReport) {
         loop {
-            let outcome = Box::new(self.read(member, &mut read));
+            let judged = read_judged(member, &mut read, |pause| !self.stop.wait(pause));
+            let outcome = Box::new(judged);
             let gone = self.events.send(Event::Reported(self.set, number, outcome)).is_err();
             if gone || self.stop.wait(self.interval) {
                 return;
             }
         }
     }
-
-    fn read(&self, member: &Member, read: &mut ReadReport) -> Result<Option<Arrived>, ReportError> {
-        let mut again = false;
-        for _ in 1..TRIES {
-            match read_once(member, read, again) {
-                Err(ReportError::Signature(_)) if !self.stop.wait(PAUSE) => again = true,
-                outcome => return outcome,
-            }
-        }
-        read_once(member, read, again)
-    }
-}
-
-fn read_once(
-    member: &Member,
-    read: &mut ReadReport,
-    again: bool,
-) -> Result<Option<Arrived>, ReportError> {
-    let signed = read(again).map_err(ReportError::Unread)?;
-    signed.map(|signed| signed.judge(member)).transpose()
 }

@@ -2,6 +2,9 @@
 //! misbehave.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[allow(unreachable_pub)]
+#[path = "../../../../tests/support/bad_header.rs"]
+mod bad_header;
 mod bad_server;
 mod cluster;
 mod documented;

@@ -1,15 +1,13 @@
 //! Messages that are no documents, stored by somebody who may publish.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
-
-use cvdns_nats::ErrorKind;
+use cvdns_nats::{ErrorKind, Published, Verdict, Writer};
 use data_encoding::BASE64;
 
+use super::bad_header::bad_header;
 use super::heard::Heard;
 use super::raw::Raw;
 use super::server::Server;
-use super::{LIMIT, document, serial};
+use super::{LIMIT, PATIENCE, document, key, serial};
 
 /// Why a message is refused, its headers and its payload.
 type Wrong<'a> = (&'a str, Vec<(&'a str, &'a str)>, &'a [u8]);
@@ -84,13 +82,47 @@ fn a_header_that_ends_the_connection_keeps_nobody_from_what_follows_it() {
     store(1);
     let mut heard = Heard::new(&server.settings());
     heard.serial(1);
-    let mut stream = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
-    let message = b"CONNECT {\"headers\":true,\"verbose\":false}\r\nHPUB $KV.cvdns.feed 18 19\r\n\
-        NATS/1.0\r\nA: \xff\r\n\r\nx\r\nPING\r\n";
-    stream.write_all(message).unwrap();
+    spoil(&server);
     heard.unavailable(ErrorKind::Disconnected);
     heard.unavailable(ErrorKind::Disconnected);
     store(3);
     heard.serial(3);
-    assert!(stream.read(&mut [0; 10]).unwrap() > 0);
+}
+
+#[test]
+fn what_ends_the_connection_of_each_reader_is_replaced_by_the_next_document() {
+    let server = Server::start();
+    let mut writer = Writer::connect(&server.settings(), PATIENCE).unwrap();
+    let mut put = |serial, meanwhile: &dyn Fn()| {
+        let mut seen = Vec::new();
+        let published = writer.put(&key(), &document(serial, 0), |last| {
+            if seen.is_empty() {
+                meanwhile();
+            }
+            seen.push(format!("{last:?}"));
+            Verdict::Newer
+        });
+        (published.unwrap(), seen)
+    };
+    let is_published = |revision| Published::Published { revision };
+    put(1, &|| ());
+    spoil(&server);
+    let mut heard = Heard::new(&server.settings());
+    heard.unavailable(ErrorKind::Disconnected);
+    assert_eq!(put(2, &|| ()), (is_published(3), vec!["Unreadable".to_owned()]));
+    heard.serial(2);
+    // What another one publishes at that moment is judged, not replaced.
+    spoil(&server);
+    let raw = Raw::new(server.port);
+    let other = document(3, 0);
+    let publish = || drop(raw.say(SUBJECT, &[], &other.encode().payload));
+    let (published, seen) = put(4, &publish);
+    assert_eq!((published, seen.len()), (is_published(6), 2), "{seen:?}");
+    assert!(seen[0] == "Unreadable" && seen[1].starts_with("Document"), "{seen:?}");
+    heard.serial(4);
+}
+
+/// Stores a message whose header is not UTF-8, which the library cannot read.
+fn spoil(server: &Server) {
+    bad_header(server.port, SUBJECT);
 }

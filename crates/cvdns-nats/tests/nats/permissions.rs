@@ -81,8 +81,17 @@ fn strangers_and_unknown_authorities_are_told_so() {
     assert_eq!(error.kind(), ErrorKind::Tls, "{error}");
     let error = of(&Settings { ca_file: Some(server.dir.path().join("none")), ..good.clone() });
     assert_eq!(error.kind(), ErrorKind::Tls, "{error}");
-    let error = of(&Settings { credentials: Some(server.dir.path().join("none")), ..good });
+    let none = Some(server.dir.path().join("none"));
+    let error = of(&Settings { credentials: none, ..good.clone() });
     assert_eq!(error.kind(), ErrorKind::Settings, "{error}");
+    // Nobody who wrote nats:// has TLS, whatever the server requires.
+    let plain = format!("nats://localhost:{}", server.port).parse().unwrap();
+    let plain = Settings { servers: vec![plain], ..good };
+    for settings in [Settings { ca_file: None, ..plain.clone() }, plain] {
+        let error = of(&settings);
+        assert_eq!(error.kind(), ErrorKind::Tls, "{error}");
+        assert!(error.to_string().contains("write tls:// instead"), "{error}");
+    }
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! Publishing by compare-and-set.
 
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use cvdns_nats::{Document, ErrorKind, Key, Last, Published, Verdict, Writer};
+use cvdns_nats::{Document, ErrorKind, Key, Last, Published, Verdict, Writer, read};
 
+use super::bad_server::BadServer;
 use super::heard::Heard;
 use super::raw::Raw;
 use super::server::{Server, settings};
@@ -100,6 +102,11 @@ fn what_cannot_be_published_says_why() {
     let short = Duration::from_secs(2);
     let nowhere = Writer::connect(&settings(&[ports::free()]), short).unwrap_err();
     assert_eq!(nowhere.kind(), ErrorKind::Unreachable, "{nowhere}");
+    let ports = [ports::free(), ports::free()];
+    let nowhere = read(&settings(&ports), &key(), short).unwrap_err().to_string();
+    for port in ports {
+        assert!(nowhere.contains(&format!("nats://127.0.0.1:{port}: ")), "{nowhere}");
+    }
     let mut writer = Writer::connect(&server.settings(), short).unwrap();
     let no_bucket = writer.put(&key(), &document(1, 0), by_serial(1)).unwrap_err();
     assert_eq!(no_bucket.kind(), ErrorKind::NoBucket, "{no_bucket}");
@@ -114,7 +121,24 @@ fn what_cannot_be_published_says_why() {
     if large.encode().payload.len() > 8 << 20 {
         let too_large = writer.put(&wide, &large, |_| Verdict::Newer).unwrap_err();
         assert_eq!(too_large.kind(), ErrorKind::TooLarge, "{too_large}");
+        let advice = "the server takes 8388608 in all: raise `max_payload`";
+        assert!(too_large.to_string().contains(advice), "{too_large}");
     }
+}
+
+#[test]
+fn a_refusal_is_told_at_once() {
+    let port = ports::free();
+    let (told, is_told) = channel();
+    // Whoever waits for a server gets one.
+    let late = std::thread::spawn(move || {
+        let waits = is_told.recv_timeout(Duration::from_secs(20)).is_err();
+        waits.then(|| BadServer::greeting(port, Vec::new(), true))
+    });
+    let error = Writer::connect(&settings(&[port]), PATIENCE).map(drop).unwrap_err();
+    told.send(()).unwrap();
+    assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
+    assert!(late.join().unwrap().is_none());
 }
 
 #[test]
