@@ -272,7 +272,7 @@ impl ServerState {
             self.feed.drop_held();
         }
         let source_changed = self.loaded.feeds != loaded.feeds;
-        let directory_changed = self.replace_loaded(loaded, now);
+        let directory_changed = self.replace_loaded(loaded);
         reporter::warn_of_restart(&self.waiting_for_restart());
         let change = self.settle_all(candidates, &static_data, now);
         if self.loaded.feeds.is_empty() {
@@ -285,6 +285,7 @@ impl ServerState {
         self.release.read(&self.loaded.supply, now);
         // The feed that the static data was compiled for may have been held back or refused.
         self.publish_fitting(static_data, now);
+        self.follow_bundle(now);
         reporter::log_inputs(&self.loaded, &self.publisher.static_data());
         let replaced = change == FeedChange::Replaced;
         if replaced || directory_changed {
@@ -299,7 +300,7 @@ impl ServerState {
     }
 
     /// Replaces what was read. Returns whether `state` names another directory now.
-    fn replace_loaded(&mut self, loaded: Loaded, now: Timestamp) -> bool {
+    fn replace_loaded(&mut self, loaded: Loaded) -> bool {
         if self.loaded.feeds != loaded.feeds {
             self.state_directory.forget_early();
         }
@@ -319,7 +320,6 @@ impl ServerState {
             self.keep_overrides();
             self.keep_bundle();
         }
-        self.follow_bundle(now);
         changed
     }
 

@@ -177,6 +177,7 @@ fn commented_out_values_are_the_defaults() {
     let without_default = |line: &str| {
         [
             "user",
+            "bundle",
             "takeover",
             "public-key",
             "state",

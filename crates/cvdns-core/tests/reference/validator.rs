@@ -108,7 +108,7 @@ fn schemas_refuse_wrong_types_ranges_and_words() {
         ("[feed]\npublic-key = [\"a\", \"b\"]", true),
         ("[feed]\npublic-key = [1]", false),
         ("[[zone]]\nfile = \"a\"", true),
-        ("[[zone]]", false),
+        ("[[zone]]\nbundle = \"a\"", true),
     ] {
         assert_eq!(text_fault("cvdns", line).is_none(), good, "{line}");
     }
