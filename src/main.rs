@@ -66,7 +66,7 @@ enum Command {
     /// No server needs to run. The answer follows from the configuration, the feed and the
     /// overrides, for any client and any time.
     Explain(ExplainArgs),
-    /// Publish zone files and lists of mirrors for all servers, through NATS, or show those that are
+    /// Publish zone files and lists of mirrors for all servers, through NATS, or show what is
     /// published.
     #[cfg(feature = "nats")]
     #[command(subcommand)]

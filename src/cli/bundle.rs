@@ -1,6 +1,7 @@
 //! `cvdns bundle`: zone files and fleets for all servers of a network, through NATS.
 
 mod publish;
+mod published;
 mod show;
 
 use std::path::Path;
@@ -8,11 +9,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::nats::{self, missing};
 use super::output::Failure;
-use crate::load::{BundleSource, NatsPublishing};
-use cvdns_core::bundle::{BUNDLE_NAME, is_bundle_name};
-use cvdns_core::health::Keys;
 use publish::PublishArgs;
 use show::ShowArgs;
 
@@ -36,28 +33,4 @@ pub fn run(command: &BundleCommand, config: &Path) -> ExitCode {
         BundleCommand::Show(args) => show::run(args, config),
     };
     done.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
-}
-
-/// A bundle in NATS, by the configuration of whoever publishes.
-struct PublishedBundle {
-    source: BundleSource,
-    keys: Keys,
-    /// What the configuration says of publishing.
-    publishing: NatsPublishing,
-}
-
-impl PublishedBundle {
-    fn of(name: &str, config: &Path) -> Result<Self, Failure> {
-        let publishing = nats::publishing(config)?;
-        let place = publishing.place.clone().ok_or_else(|| missing(config))?;
-        let keys = publishing.keys.clone().ok_or_else(|| {
-            Failure::new("servers would refuse the bundle: write `public-key` in [feed]")
-        })?;
-        Ok(Self { source: BundleSource { name: name.to_owned(), place }, keys, publishing })
-    }
-}
-
-/// The name of a bundle.
-fn name(text: &str) -> Result<String, String> {
-    if is_bundle_name(text) { Ok(text.to_owned()) } else { Err(format!("write {BUNDLE_NAME}")) }
 }

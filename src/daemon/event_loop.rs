@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
+use super::bundle_state::FetchedBundle;
 use super::feed_poller::{FeedPoller, FetchResult};
 use super::file_watcher::FileWatcher;
 use super::follower::Follower;
@@ -16,7 +17,7 @@ use super::pollers::{self, FeedPollers, Pollers};
 use super::reload_memory::{ReloadMemory, Shortage};
 use super::sandbox;
 use super::secondary::{Checked, Confirmed, Primaries};
-use super::server_state::{FetchedBundle, ServerState};
+use super::server_state::ServerState;
 use super::supervision::Supervision;
 use super::takeover::{Offering, Successor};
 use crate::admin::{OperatorRequest, ReloadOutcome};

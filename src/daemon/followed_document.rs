@@ -1,5 +1,5 @@
-//! A signed document that comes from elsewhere: which one is in force, and why no other one is. They
-//! are judged by the rules of feeds.
+//! A signed document that comes from elsewhere: which one is in force, and why no other one is.
+//! Such documents are judged by the rules of feeds.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;

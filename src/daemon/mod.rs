@@ -17,6 +17,7 @@
 mod admin_sockets;
 mod answerer;
 mod bound;
+mod bundle_state;
 mod certificate;
 mod coarse_clock;
 mod cookie_secrets;

@@ -1,5 +1,5 @@
-//! Follows feed, overrides and a bundle through NATS, over one connection, and hands them on as what
-//! was fetched.
+//! Follows feed, overrides and a bundle through NATS, over one connection, and hands them on as
+//! what was fetched.
 
 use std::sync::Arc;
 use std::time::Duration;

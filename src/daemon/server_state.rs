@@ -20,6 +20,7 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tracing::info;
 
+use super::bundle_state::FollowedBundle;
 use super::countries_state::CountriesState;
 use super::feed_candidate::FeedDocument;
 use super::feed_poller::FetchResult;
@@ -46,9 +47,6 @@ use cvdns_core::release::{self, STAMP_PERIOD};
 use cvdns_core::snapshot::{LossWindow, Now, StaticData, compile};
 use cvdns_net::Listeners;
 use cvdns_net::memory::give_back;
-
-pub(super) use bundle::FetchedBundle;
-use bundle::FollowedBundle;
 
 /// The state that the server answers from, made of parts that each own theirs.
 pub(super) struct ServerState {
@@ -323,13 +321,6 @@ impl ServerState {
         changed
     }
 
-    /// Counts a reload that succeeded or failed.
-    pub(super) fn count_reload(&mut self, succeeded: bool) {
-        let [good, bad] = &mut self.reloads;
-        *if succeeded { good } else { bad } += 1;
-        self.show();
-    }
-
     /// The next moment at which answers change by the clock: a half hour, a downtime, the end of an
     /// override, a mirror that settles, a key, or a feed or record that becomes too old. Or a
     /// version has waited for too long, which is logged.
@@ -382,14 +373,6 @@ impl ServerState {
     /// How often files are read even if no change is seen.
     pub(super) fn poll_interval(&self) -> Duration {
         self.loaded.config.feed.interval
-    }
-
-    /// The state in a line, for the service manager.
-    pub(super) fn status(&self) -> String {
-        match self.feed.feed() {
-            Some(feed) => format!("answers by feed {}", feed.serial),
-            None => "answers without a feed".to_owned(),
-        }
     }
 
     /// Logs that no feed is in force.

@@ -8,7 +8,7 @@ use super::document_error::DocumentError;
 use super::kept_bundle::KeptBundle;
 use super::nats_place::NatsPlace;
 use super::signed_bundle::{BundleSource, SignedBundle};
-use super::state;
+use super::state_place::state;
 use cvdns_core::config::Config;
 use cvdns_core::problem::{Location, Problems};
 
@@ -63,9 +63,9 @@ pub(super) fn find(
         WhichBundle::This(_) | WhichBundle::Kept => {
             finder.kept(&location, problems).map_or_else(|| finder.published(), Ok)
         }
-        WhichBundle::Published => finder
-            .published()
-            .or_else(|error| finder.kept(&location, problems).map_or(Err(error), |kept| Ok(kept))),
+        WhichBundle::Published => {
+            finder.published().or_else(|error| finder.kept(&location, problems).ok_or(error))
+        }
     };
     found
         .map_err(|what| {

@@ -1,11 +1,12 @@
 //! Reads the configuration and the files that it names into inputs for the compiler.
 //!
-//! In order of reading: `include` finds the parts of the configuration itself; `zones`, `geoip` and
-//! `overrides` read what answers are made of, `transferred` the zones of primaries, of which
+//! In order of reading: `include` finds the parts of the configuration itself; `zones`, `geoip`
+//! and `overrides` read what answers are made of, `transferred` the zones of primaries, of which
 //! `zone_copies` are kept, and `dnssec` the keys by which zones are signed; `source` is where the
 //! feed comes from, which [`remote`] fetches if that is a URL; `release` reads the files of the
-//! record; `bundles` finds out which bundle has zone files; `tls` reads the certificate of encrypted transports; `monitor` reads what the
-//! coordinator needs, and `page_place` finds out whether its pages would lie among other files.
+//! record; `bundles` finds out which bundle has zone files; `tls` reads the certificate of
+//! encrypted transports; `monitor` reads what the coordinator needs, and `page_place` finds out
+//! whether its pages would lie among other files.
 
 mod admin_token;
 #[cfg(feature = "nats")]
@@ -38,6 +39,7 @@ mod remote_overrides;
 mod signed_bundle;
 mod sockets;
 mod source;
+mod state_place;
 mod tls;
 mod transfer_keys;
 mod transfer_zones;
@@ -64,6 +66,7 @@ use cvdns_core::wire::name::Name;
 use cvdns_transfer::Keyring;
 
 use bundles::WhichBundle;
+use state_place::state;
 use transferred::ZoneFinder;
 
 pub use admin_token::read_token;
@@ -320,11 +323,6 @@ fn read_zones(
         zones.extend(zones::read((zones.len(), &named), files, finder, problems));
     }
     zones
-}
-
-/// The state directory.
-fn state(path: &Path, config: &Config) -> Option<PathBuf> {
-    config.feed.state.as_ref().map(|state| cvdns_io::beside(path, &state.value))
 }
 
 /// The configuration, and the files that it includes or names itself and that are read at a reload.

@@ -1,8 +1,7 @@
 //! The documents that are carried through NATS.
 
-use super::MAX_OVERRIDES;
 use cvdns_core::bundle::MAX_BUNDLE_SIZE;
-use cvdns_core::health::MAX_FEED_SIZE;
+use cvdns_core::health::{MAX_FEED_SIZE, MAX_OVERRIDES};
 use cvdns_core::report::MAX_REPORT_SIZE;
 
 /// A document that is carried through NATS.

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cvdns_core::config::{Config, Nats};
+use cvdns_core::problem::table::Placed;
 use cvdns_core::problem::{Location, Problems};
 use cvdns_io::beside;
 use cvdns_nats::{Bucket, Error, ErrorKind, Key, KeyName, ServerUrl, Settings};
 
-use super::PlacedPath;
 use super::feed_server::FeedServer;
 use super::nats_document::{CarriedDocument, NatsDocument};
 
@@ -57,7 +57,7 @@ impl NatsPlace {
                 return None;
             }
         };
-        let mut file = |named: &PlacedPath| {
+        let mut file = |named: &Placed<String>| {
             let file = beside(path, &named.value);
             check_readable(&file, &named.location, problems);
             file

@@ -68,7 +68,7 @@ impl<'b> NamedZone<'b> {
 impl<'b> ZoneTexts<'b> {
     /// The path that the file `from` means by this one. An error is noted.
     pub(super) fn beside(
-        &self,
+        self,
         from: &Path,
         named: &Placed<String>,
         problems: &mut Problems,
@@ -85,7 +85,7 @@ impl<'b> ZoneTexts<'b> {
 
     /// The text of a file that is named at this place. An error is noted.
     pub(super) fn text(
-        &self,
+        self,
         path: &Path,
         location: &Location,
         problems: &mut Problems,
@@ -99,7 +99,7 @@ impl<'b> ZoneTexts<'b> {
 
     /// The octets of a master file that is named at this place. An error is noted.
     pub(super) fn master(
-        &self,
+        self,
         path: &Path,
         location: &Location,
         problems: &mut Problems,
@@ -112,7 +112,7 @@ impl<'b> ZoneTexts<'b> {
     }
 
     /// What reads the files that master files include.
-    pub(super) fn includes(&self) -> Includes<'b> {
+    pub(super) fn includes(self) -> Includes<'b> {
         match self {
             Self::Disk => Includes::Disk(IncludeFiles::default()),
             Self::Bundle(bundle) => Includes::Bundle(bundle),
@@ -120,7 +120,7 @@ impl<'b> ZoneTexts<'b> {
     }
 
     /// Adds a file that was read to those that are read again at a reload.
-    pub(super) fn note(&self, path: PathBuf, files: &mut BTreeSet<PathBuf>) {
+    pub(super) fn note(self, path: PathBuf, files: &mut BTreeSet<PathBuf>) {
         if let Self::Disk = self {
             files.insert(path);
         }

@@ -70,7 +70,7 @@ macro_rules! replays {
 }
 
 replays! {
-    abuse compile config cookie cvd database demand diff edns feed fetch fleet frame frames https incoming key_files keys
+    abuse bundle compile config cookie cvd database demand diff edns feed fetch fleet frame frames https incoming key_files keys
     limiter list master mirror name nats overrides quic release report respond secrets signature signed sources tcp timestamp
     writer zone
 }

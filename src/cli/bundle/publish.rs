@@ -5,12 +5,13 @@ use std::path::Path;
 use clap::Args;
 use jiff::Timestamp;
 
-use super::{PublishedBundle, name};
+use super::published::{PublishedBundle, name};
 use crate::cli::output::{Failure, print_line};
 use crate::cli::problems::print;
 use crate::load::{self, DocumentError, SignedBundle};
 use crate::publishing::{Outcome, publish};
 use cvdns_core::bundle::Bundle;
+use cvdns_core::health::FeedRequirements;
 use cvdns_core::problem::{Problems, plural};
 use cvdns_core::snapshot::compile;
 use cvdns_monitor::Signer;
@@ -41,7 +42,7 @@ pub(super) fn run(args: &PublishArgs, config: &Path) -> Result<(), Failure> {
     check(config, &bundle)?;
     if let Some(last) = last.filter(|last| last.bundle.has_files_of(&bundle)) {
         let serial = last.bundle.serial;
-        return print_line(format_args!("bundle {serial} of {} has these files already", source));
+        return print_line(format_args!("bundle {serial} of {source} has these files already"));
     }
     let octets = bundle.to_text().map_err(Failure::new)?;
     let comment = format!("serial:{}", bundle.serial);
@@ -81,7 +82,8 @@ fn next_serial(last: Option<&SignedBundle>, now: Timestamp) -> u64 {
 fn check(config: &Path, bundle: &Bundle) -> Result<(), Failure> {
     let mut problems = Problems::default();
     let inputs = load::bundle_inputs(config, bundle, &mut problems);
-    let compiled = inputs.and_then(|inputs| compile(&inputs, &Default::default(), &mut problems));
+    let compiled =
+        inputs.and_then(|inputs| compile(&inputs, &FeedRequirements::default(), &mut problems));
     print(&problems);
     if compiled.is_none() || problems.has_errors() {
         return Err(Failure::new("nothing is published: servers could not serve this bundle"));

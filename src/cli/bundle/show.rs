@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::Args;
 use jiff::Timestamp;
 
-use super::{PublishedBundle, name};
+use super::published::{PublishedBundle, name};
 use crate::cli::output::{Failure, print_line};
 use crate::cli::table::print_table;
 use cvdns_core::bundle::Bundle;

@@ -141,12 +141,10 @@ impl Access {
     }
 }
 
-/// Every file that the running server reads again, with the location that names it.
-fn files(config: &Path, loaded: &Loaded) -> Vec<(PathBuf, Location)> {
+/// The zone files on the disk, and the files that they name.
+fn zone_files(config: &Path, loaded: &Loaded) -> Vec<(PathBuf, Location)> {
     let whole = || Location::file(&config.display().to_string());
-    let mut out = vec![(config.to_owned(), whole())];
-    let included = loaded.config.files.iter().skip(1);
-    out.extend(included.map(|name| (PathBuf::from(name), Location::file(name))));
+    let mut out = Vec::new();
     let named =
         loaded.config.zones.iter().map(|named| (beside(config, &named.value), &named.location));
     let named: HashMap<PathBuf, &Location> = named.collect();
@@ -169,6 +167,16 @@ fn files(config: &Path, loaded: &Loaded) -> Vec<(PathBuf, Location)> {
         let location = named.get(&file).map_or_else(whole, |location| (*location).clone());
         out.push((file, location));
     }
+    out
+}
+
+/// Every file that the running server reads again, with the location that names it.
+fn files(config: &Path, loaded: &Loaded) -> Vec<(PathBuf, Location)> {
+    let whole = || Location::file(&config.display().to_string());
+    let mut out = vec![(config.to_owned(), whole())];
+    let included = loaded.config.files.iter().skip(1);
+    out.extend(included.map(|name| (PathBuf::from(name), Location::file(name))));
+    out.extend(zone_files(config, loaded));
     for zone in &loaded.signed {
         out.extend(zone.files.iter().map(|file| (file.clone(), zone.location.clone())));
     }

@@ -5,21 +5,10 @@ use tracing::info;
 
 use super::ServerState;
 use crate::admin::BundleCondition;
+use crate::daemon::bundle_state::{FetchedBundle, FollowedBundle};
 use crate::daemon::feed_poller::FetchResult;
-use crate::daemon::followed_document::SerialDocument;
 use crate::load::remote::Fetched;
-use crate::load::{BundleSource, DocumentError, SignedBundle};
-
-/// What is to be done about a bundle that was fetched.
-#[derive(Debug)]
-pub(in crate::daemon) enum FetchedBundle {
-    /// Nothing: it is in force, or it is refused.
-    Settled,
-    /// It is refused now, and may be taken when it is fetched again.
-    Undecided,
-    /// Its files are to be read.
-    Offered(SignedBundle),
-}
+use crate::load::{DocumentError, SignedBundle};
 
 impl ServerState {
     /// Judges a bundle that was fetched by itself. What is wrong with it is logged.
@@ -69,7 +58,7 @@ impl ServerState {
     pub(super) fn follow_bundle(&mut self, now: Timestamp) {
         let read = self.loaded.bundle_source().zip(self.loaded.bundle.as_ref());
         let Some((source, bundle)) = read else {
-            self.bundle = Default::default();
+            self.bundle = FollowedBundle::default();
             return;
         };
         if self.bundle.of(&source).is_some_and(|known| known.octets == bundle.octets) {
@@ -120,23 +109,3 @@ impl ServerState {
         }
     }
 }
-
-impl SerialDocument for SignedBundle {
-    const NAME: (&'static str, &'static str) = ("bundle", "is");
-
-    fn serial(&self) -> u64 {
-        self.bundle.serial
-    }
-
-    fn content(&self) -> &[u8] {
-        &self.octets
-    }
-
-    fn signature(&self) -> Option<&[u8]> {
-        self.signature.as_deref()
-    }
-}
-
-/// The bundle in force, by where it comes from.
-pub(super) type FollowedBundle =
-    crate::daemon::followed_document::FollowedDocument<BundleSource, SignedBundle>;

@@ -48,6 +48,21 @@ impl ServerState {
         }));
     }
 
+    /// Counts a reload that succeeded or failed.
+    pub(in crate::daemon) fn count_reload(&mut self, succeeded: bool) {
+        let [good, bad] = &mut self.reloads;
+        *if succeeded { good } else { bad } += 1;
+        self.show();
+    }
+
+    /// The state in a line, for the service manager.
+    pub(in crate::daemon) fn status(&self) -> String {
+        match self.feed.feed() {
+            Some(feed) => format!("answers by feed {}", feed.serial),
+            None => "answers without a feed".to_owned(),
+        }
+    }
+
     /// Why the server is not ready, for people.
     fn not_ready(&self, snapshot: &Snapshot) -> Vec<String> {
         let no_record =

@@ -66,6 +66,15 @@ fn zones_and_fleets_reach_every_server() {
     let (name, serial) = (&before["bundle"]["name"], before["bundle"]["serial"].as_u64());
     assert!(name == "main" && before["bundle"]["usable"] == true, "{before}");
 
+    // What is shown is what is described.
+    let described: Value =
+        serde_json::from_str(include_str!("../../../docs/openapi.json")).expect("JSON");
+    let keys = |value: &Value| -> Vec<String> {
+        value.as_object().expect("an object").keys().cloned().collect()
+    };
+    let described = &described["components"]["schemas"]["BundleStatus"]["properties"];
+    assert_eq!(keys(&before["bundle"]), keys(described));
+
     // What somebody is writing there is none of the bundle's business.
     servers[0].write_file("cvdns.toml", "[server]\nlisten =");
     edit(&network, "mirrors.toml", "192.0.2.11", "198.51.100.77");

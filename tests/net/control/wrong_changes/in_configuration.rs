@@ -134,7 +134,7 @@ pub(super) const WRONG: &[Wrong] = &[
         "cvdns.toml",
         "file = \"short.toml\"",
         "origin = \"short.example\"",
-        "cvdns.toml:11:1: [[zone]] has no `file`",
+        "cvdns.toml:11:1: [[zone]] names no file and no bundle",
     ),
     wrong(
         "cvdns.toml",
