@@ -1,5 +1,6 @@
 //! `cvdns check`: reads everything that serve would read and prints all problems.
 
+mod bundle;
 mod coordinator;
 mod delegation;
 mod demand;
@@ -101,6 +102,7 @@ fn check(
     check_database(loaded, problems);
     check_copies(loaded, now, problems);
     check_release_files(loaded, now, problems);
+    bundle::check(config, loaded, now, problems);
     coordinator::check(config, loaded, problems);
     members::check(config, loaded, now, problems);
     let feeds = feed::read(loaded, now, problems);

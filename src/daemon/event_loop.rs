@@ -21,9 +21,9 @@ use super::server_state::ServerState;
 use super::supervision::Supervision;
 use super::takeover::{Offering, Successor};
 use crate::admin::{OperatorRequest, ReloadOutcome};
-use crate::load::{self, DocumentError, FeedSource};
+use crate::load::{self, DocumentError, FeedSource, first_error};
 use crate::logging::{LogLevel, log_problems};
-use cvdns_core::problem::{Location, Problems, Severity};
+use cvdns_core::problem::{Location, Problems};
 use cvdns_io::signals::SignalAction;
 
 /// The longest sleep, within which a clock that was set is noticed.
@@ -177,7 +177,8 @@ impl EventLoop<'_> {
         follower.adjust(&mut loaded);
         if problems.has_errors() || !state.reload(loaded, now, &mut problems) {
             log_problems(&problems);
-            let what = format!("bundle {serial} cannot be served: {}", first_error(&problems));
+            let error = first_error(&problems).map(|error| error.to_string()).unwrap_or_default();
+            let what = format!("bundle {serial} cannot be served: {error}");
             return state.refuse_bundle(&DocumentError::new("content", what));
         }
         sandbox::note_beyond(state.loaded(), self.config, &mut problems);
@@ -265,16 +266,6 @@ impl EventLoop<'_> {
             restart: if done { state.waiting_for_restart() } else { Vec::new() },
             remarks: if done { state.remarks() } else { Vec::new() },
         }
-    }
-}
-
-/// The first of the errors, and how many more there are.
-fn first_error(problems: &Problems) -> String {
-    let mut errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
-    let first = errors.next().map(ToString::to_string).unwrap_or_default();
-    match errors.count() {
-        0 => first,
-        more => format!("{first}, and {more} more"),
     }
 }
 

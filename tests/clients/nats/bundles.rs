@@ -4,6 +4,7 @@ use super::network::{Network, answer, command, text};
 use crate::support;
 
 use std::fs;
+use std::process::Command;
 
 use serde_json::Value;
 use support::client::Transport;
@@ -46,6 +47,18 @@ fn addresses(daemon: &Daemon, name: &str) -> Set {
 fn status(daemon: &Daemon) -> Value {
     let printed = text(&command(daemon.path(), &["status", "--json"]));
     serde_json::from_str(&printed).expect("JSON")
+}
+
+/// What is measured of bundles.
+fn metrics(daemon: &Daemon) -> String {
+    let mut curl = Command::new("curl");
+    curl.args(["-s", "--unix-socket", "admin.sock", "http://localhost/metrics"]);
+    let output = curl.current_dir(daemon.path()).output().expect("curl");
+    let page = text(&output);
+    page.lines()
+        .filter(|line| line.starts_with("cvdns_bundle_"))
+        .map(|it| format!("{it}\n"))
+        .collect()
 }
 
 fn all_up() -> Set {
@@ -152,17 +165,29 @@ fn other_bundles_are_refused() {
             "content",
         ),
     ];
-    for (what, text, key, says, reason) in cases {
+    for (what, document, key, says, reason) in cases {
         let before = daemon.log().len();
-        network.put("bundles.main", &text, key.map(|key| network.sign(key, &text)));
+        network.put("bundles.main", &document, key.map(|key| network.sign(key, &document)));
         daemon.wait_for_log(before, &["the bundle main of nats://", "is not taken", says]);
         assert_eq!(answer(daemon.client()), all_up(), "{what}");
         let status = status(&daemon);
         assert!(status["bundle"]["refused"][reason].as_u64() >= Some(1), "{what}: {status}");
         assert!(status["bundle"]["serial"] == serial && status["bundle"]["usable"] == false);
+        let checked = text(&command(daemon.path(), &["check"]));
+        let says = if reason.starts_with("serial") { "is not above" } else { says };
+        assert!(checked.contains(says), "{what}: {checked}");
     }
     let shown = text(&command(daemon.path(), &["status"]));
     assert!(shown.contains("refused since the start: 3 content"), "{shown}");
+    let measured = metrics(&daemon);
+    for line in [
+        format!("cvdns_bundle_serial {serial}\n"),
+        "cvdns_bundle_usable 0\n".to_owned(),
+        "cvdns_bundle_errors_total{reason=\"content\"} 3\n".to_owned(),
+        "cvdns_bundle_generated_timestamp_seconds 1".to_owned(),
+    ] {
+        assert!(measured.contains(&line), "{line}{measured}");
+    }
     // Whoever publishes next need not be above what was refused for its content.
     let text = bundle("main", serial + 4, good);
     network.put("bundles.main", &text, Some(network.sign("ours", &text)));
