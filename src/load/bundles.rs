@@ -67,12 +67,7 @@ pub(super) fn find(
             finder.published().or_else(|error| finder.kept(&location, problems).ok_or(error))
         }
     };
-    found
-        .map_err(|what| {
-            let help = format!("`cvdns bundle publish {}` publishes one", finder.source.name);
-            problems.error(location, what, help);
-        })
-        .ok()
+    found.map_err(|(what, help)| problems.error(location, what, help)).ok()
 }
 
 struct Finder<'c> {
@@ -96,13 +91,20 @@ impl Finder<'_> {
         })
     }
 
-    fn published(&self) -> Result<SignedBundle, String> {
-        let keys = self.config.feed.public_key.as_ref();
-        match self.source.fetch(keys, Timestamp::now()) {
+    /// The bundle that is published; otherwise what is wrong, and what to do.
+    fn published(&self) -> Result<SignedBundle, (String, String)> {
+        let (source, keys) = (&self.source, self.config.feed.public_key.as_ref());
+        let publish = format!("`cvdns bundle publish {}` publishes one", source.name);
+        match source.fetch(keys, Timestamp::now()) {
             Ok(Some(bundle)) => Ok(bundle),
-            Ok(None) => Err(format!("no bundle {} is published yet", self.source)),
-            Err(DocumentError { what, .. }) => {
-                Err(format!("the bundle {} cannot be used: {what}", self.source))
+            Ok(None) => Err((format!("no bundle {source} is published yet"), publish)),
+            Err(DocumentError { what, is_unread, .. }) => {
+                let help = if is_unread {
+                    "a server needs NATS until it has kept a bundle in `state`".to_owned()
+                } else {
+                    publish
+                };
+                Err((format!("the bundle {source} cannot be used: {what}"), help))
             }
         }
     }

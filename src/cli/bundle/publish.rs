@@ -42,7 +42,9 @@ pub(super) fn run(args: &PublishArgs, config: &Path) -> Result<(), Failure> {
     check(config, &bundle)?;
     if let Some(last) = last.filter(|last| last.bundle.has_files_of(&bundle)) {
         let serial = last.bundle.serial;
-        return print_line(format_args!("bundle {serial} of {source} has these files already"));
+        return print_line(format_args!(
+            "bundle {source}: serial {serial} has these files already"
+        ));
     }
     let octets = bundle.to_text().map_err(Failure::new)?;
     let comment = format!("serial:{}", bundle.serial);
@@ -57,7 +59,9 @@ pub(super) fn run(args: &PublishArgs, config: &Path) -> Result<(), Failure> {
     }
     let files = plural(bundle.files.len(), "file", "files");
     let (serial, root) = (bundle.serial, draft.root.display());
-    print_line(format_args!("bundle {serial} {source} is published: {files} of {root}"))
+    print_line(format_args!(
+        "bundle {source}: serial {serial} is published, with {files} of {root}"
+    ))
 }
 
 /// The bundle that is published. What no server would take is no reason not to publish.

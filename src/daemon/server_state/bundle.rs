@@ -66,7 +66,7 @@ impl ServerState {
             return;
         }
         let (serial, files) = (bundle.bundle.serial, bundle.bundle.files.len());
-        info!(serial, "bundle {serial} {source} is in force: {files} files");
+        info!(serial, "bundle {source}: serial {serial} is in force, with {files} files");
         self.bundle.adopt(source, bundle.clone());
         self.bundle_since = Some(now);
         self.keep_bundle();

@@ -67,7 +67,10 @@ fn all_up() -> Set {
 fn zones_and_fleets_reach_every_server() {
     let mut network = Network::start();
     let told = publish(&network);
-    assert!(told.contains("main of nats://") && told.contains("published: 5 files of"), "{told}");
+    assert!(
+        told.contains("main of nats://") && told.contains("is published, with 5 files of"),
+        "{told}"
+    );
     let mut servers = [server(&network), server(&network)].map(|files| Daemon::start(&files));
     for server in &servers {
         assert_eq!(answer(server.client()), all_up());
@@ -90,14 +93,15 @@ fn zones_and_fleets_reach_every_server() {
     servers[0].write_file("cvdns.toml", "[server]\nlisten =");
     edit(&network, "mirrors.toml", "192.0.2.11", "198.51.100.77");
     let told = publish(&network);
-    assert!(told.contains("is published: 5 files"), "{told}");
+    assert!(told.contains("is published, with 5 files of"), "{told}");
     let mut expected = all_up();
     assert!(expected.remove(&[192, 0, 2, 11][..]) && expected.insert(vec![198, 51, 100, 77]));
     for server in &servers {
         server.until("the new fleet", || answer(server.client()) == expected);
     }
-    let after = status(&servers[1]);
-    assert!(after["bundle"]["serial"].as_u64() > serial, "{after}");
+    servers[1].until("the status follows the answers", || {
+        status(&servers[1])["bundle"]["serial"].as_u64() > serial
+    });
     let told = publish(&network);
     assert!(told.contains("has these files already"), "{told}");
     network.publish(1_001, "jp1.example");
@@ -115,6 +119,20 @@ fn zones_and_fleets_reach_every_server() {
     for server in &servers {
         server.until("the first fleet", || answer(server.client()) == all_up());
     }
+
+    // Another bundle, which is not there, and then is.
+    let server = &servers[1];
+    let config = fs::read_to_string(server.path().join("cvdns.toml")).expect("a file");
+    server.write_file("cvdns.toml", &config.replace("bundle = \"main\"", "bundle = \"other\""));
+    let told = text(&command(server.path(), &["reload"]));
+    assert!(told.contains("no bundle other of nats://"), "{told}");
+    assert_eq!(answer(server.client()), all_up());
+    edit(&network, "mirrors.toml", "192.0.2.11", "198.51.100.77");
+    network.command(&["bundle", "publish", "other"]);
+    let told = text(&command(server.path(), &["reload"]));
+    assert!(told.contains("reloaded"), "{told}");
+    assert_eq!(answer(server.client()), expected);
+    assert_eq!(status(server)["bundle"]["name"], "other");
 }
 
 /// No signature, another key's, another name, older ones, and what cannot be served.
@@ -193,7 +211,8 @@ fn other_bundles_are_refused() {
         addresses(&daemon, "ns.new.example") == Set::from([vec![192, 0, 2, 1]])
     });
     assert!(answer(daemon.client()).is_empty());
-    assert!(status(&daemon)["bundle"]["usable"] == true);
+    // The status follows the answers.
+    daemon.until("it is used", || status(&daemon)["bundle"]["usable"] == true);
 }
 
 #[test]
